@@ -1,0 +1,156 @@
+"""``tumorlens measure``: measure a mask that is already there."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tumorlens.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tumorlens.measurement import Region
+    from tumorlens.scan import Scan
+
+NOTICE = "Research use, not a medical device"
+
+
+def measure(
+    mask: Annotated[Path, typer.Argument(metavar="MASK", help="File with two values: region and background.")],
+    spacing: Annotated[
+        str | None, typer.Option(metavar="ROW,COL", help="Pixel spacing in mm, for example 0.49,0.49.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Measure the regions of a mask: area, perimeter, width, height, longest diameter, circularity.
+
+    Millimeters appear only where the file carries a spacing or --spacing states one.
+
+    Example: tumorlens measure mask.png --spacing 0.49,0.49
+    """
+    from tumorlens.measurement import measure_mask, summarize
+
+    chosen = None if spacing is None else _parse_spacing(spacing)
+    scan = _read_mask(mask)
+    if chosen is not None:
+        scan = scan.with_spacing(chosen)
+    spacing_mm = None if scan.spacing_mm is None else (scan.spacing_mm[0], scan.spacing_mm[1])
+    regions = measure_mask(_foreground(scan.pixels), spacing_mm)
+    if not json:
+        _print_table(mask, scan, regions)
+        return
+    document = {
+        "notice": NOTICE,
+        "path": str(mask),
+        "shape": list(scan.shape),
+        "spacing_mm": None if spacing_mm is None else list(spacing_mm),
+        "spacing_source": scan.spacing_source,
+        "regions": [_rounded(region.to_dict()) for region in regions],
+        "summary": _rounded(summarize(regions).to_dict()),
+    }
+    typer.echo(json_module.dumps(document, ensure_ascii=False))
+
+
+def _parse_spacing(text: str) -> tuple[float, float]:
+    try:
+        row, col = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"The spacing is {text!r}: give two numbers, ROW,COL in millimeters.") from error
+    if not (0 < row < float("inf") and 0 < col < float("inf")):
+        raise UsageError(f"The spacing is {text!r}: both numbers must be finite and above 0 millimeters.")
+    return row, col
+
+
+def _read_mask(path: Path) -> Scan:
+    """The mask as a scan of two axes.
+
+    Raises:
+        InputError: the file cannot be read, or holds more than one slice.
+    """
+    from tumorlens.io import read_scan
+
+    try:
+        scan = read_scan(path)
+    except InputError as error:
+        if "same value" in str(error):
+            raise _one_value() from error
+        raise
+    if scan.is_volume and scan.shape[0] > 1:
+        raise InputError(
+            f"This is a volume of {scan.shape[0]} slices, and one is measured at a time: save the slice as a file of "
+            "its own."
+        )
+    return scan.slice(0)
+
+
+def _foreground(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The higher of the two values of a mask.
+
+    Raises:
+        InputError: there are not exactly two values.
+    """
+    import numpy as np
+
+    low, high = pixels.min(), pixels.max()
+    if low == high:
+        raise _one_value()
+    foreground: NDArray[np.bool_] = pixels == high
+    if np.count_nonzero(foreground) + np.count_nonzero(pixels == low) != pixels.size:
+        count = len(np.unique(pixels))
+        raise InputError(
+            f"This picture has {count} values, and a mask has exactly two: threshold it first and save it without loss "
+            "(PNG, not JPEG)."
+        )
+    return foreground
+
+
+def _one_value() -> InputError:
+    return InputError(
+        "This picture has one value throughout, so it marks nothing: a mask needs two values, region and background."
+    )
+
+
+def _rounded(values: dict[str, object] | dict[str, int | float | None]) -> dict[str, object]:
+    """Floats carry 6 decimals, in lists too."""
+
+    def tidy(value: object) -> object:
+        if isinstance(value, float):
+            return round(value, 6)
+        return [tidy(item) for item in value] if isinstance(value, list) else value
+
+    return {name: tidy(value) for name, value in values.items()}
+
+
+def _print_table(path: Path, scan: Scan, regions: tuple[Region, ...]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    unit = "px" if scan.spacing_mm is None else "mm"
+    count = f"{len(regions)} region{'' if len(regions) == 1 else 's'}"
+    table = Table(box=SIMPLE_HEAD, padding=0)
+    areas = ["area px"] if scan.spacing_mm is None else ["area px", "area mm²"]
+    for name in ("row, col", *areas, "perimeter", "width", "height", "longest", "circularity"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for region in regions:
+        values = region.to_dict()
+        lengths = [values[f"{name}_{unit}"] for name in ("perimeter", "width", "height", "longest_diameter")]
+        area = [f"{region.area_mm2:.2f}"] if region.area_mm2 is not None else []
+        cells = [f"{length:.2f}" if isinstance(length, float) else str(length) for length in lengths]
+        place = f"{region.centroid[0]:.1f}, {region.centroid[1]:.1f}"
+        table.add_row(place, str(region.area_px), *area, *cells, f"{region.circularity:.3f}")
+    if scan.spacing_mm is not None:
+        stated = f"Spacing {scan.spacing_mm[0]:g} x {scan.spacing_mm[1]:g} mm (row x col), from: {scan.spacing_source}."
+    else:
+        stated = "The file states no spacing, so lengths are in pixels: --spacing ROW,COL gives millimeters."
+    console = Console()
+    console.print(Text(f"{path}: {count}, lengths in {unit}"), soft_wrap=True)
+    console.print(table)
+    console.print(Text(stated))
+    console.print(Text(f"{NOTICE}."))

@@ -1,0 +1,69 @@
+"""What a collection is once it is read: records with a label, and where known a group and a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tumorlens.labels import TumorClass
+
+
+@dataclass(frozen=True)
+class Record:
+    """One image of a collection.
+
+    Attributes:
+        id: path below the collection's root, with ``/``; the name under which splits refer to the image.
+        path: where the file lies.
+        label: class of the image.
+        part: published part it belongs to, such as ``"Training"``; ``""`` where there is none.
+        group: what must not be divided between training and test (a patient), or ``None`` where unknown.
+        mask: file of the tumor mask, or ``None``.
+        spacing_mm: ``(row, col)`` as the collection states it, in millimetres, or ``None``.
+    """
+
+    id: str
+    path: Path
+    label: TumorClass
+    part: str = ""
+    group: str | None = None
+    mask: Path | None = None
+    spacing_mm: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A data set on disk: its catalogue name, its root and its records in a fixed order."""
+
+    name: str
+    root: Path
+    records: tuple[Record, ...]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def part(self, name: str) -> tuple[Record, ...]:
+        """Records of one published part."""
+        return tuple(record for record in self.records if record.part == name)
+
+    def select(self, ids: Iterable[str]) -> tuple[Record, ...]:
+        """Records with these ids, in the order given.
+
+        Raises:
+            DatasetError: an id is not in the collection.
+        """
+        from tumorlens.errors import DatasetError
+
+        by_id = {record.id: record for record in self.records}
+        wanted = list(ids)
+        missing = [one for one in wanted if one not in by_id]
+        if missing:
+            raise DatasetError(
+                f"{len(missing)} of {len(wanted)} images that the split names are missing below {self.root}, the first "
+                f"being {missing[0]}: check that this is the '{self.name}' collection, whole."
+            )
+        return tuple(by_id[one] for one in wanted)

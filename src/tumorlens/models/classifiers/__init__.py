@@ -1,0 +1,1 @@
+"""Classifiers, one family per file."""

@@ -1,0 +1,1 @@
+"""Segmenters, one family per file."""
