@@ -14,7 +14,7 @@ class TumorClass(StrEnum):
     NO_TUMOR = "no_tumor"
 
     @property
-    def title(self) -> str:
+    def title_text(self) -> str:
         """Name for people, for example ``"Pituitary tumor"``."""
         return _TITLES[self]
 

@@ -23,7 +23,9 @@ def load_figshare(root: Path) -> Collection:
     """
     table = root / "metadata.csv"
     if not table.is_file():
-        raise DatasetError(f"There is no metadata.csv in {root}: pass the folder that holds it beside images/ and masks/.")
+        raise DatasetError(
+            f"There is no metadata.csv in {root}: pass the folder that holds it beside images/ and masks/."
+        )
     with table.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     if not rows or any(column not in rows[0] for column in COLUMNS):

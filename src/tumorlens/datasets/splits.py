@@ -66,7 +66,9 @@ def load_split(name: str) -> Split:
     path = Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json")))
-        raise DatasetError(f"There is no split '{name}'; those that ship are {known}, or pass the path of a .json file.")
+        raise DatasetError(
+            f"There is no split '{name}'; those that ship are {known}, or pass the path of a .json file."
+        )
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         lists = {key: tuple(values[key]) for key in ("train", "validation", "test", "left_out")}

@@ -12,7 +12,17 @@ from typing import Any
 
 from tumorlens._version import __version__
 
-PACKAGES = ("torch", "lightning", "timm", "monai", "numpy", "opencv-python-headless", "onnx", "onnxruntime", "scikit-learn")
+PACKAGES = (
+    "torch",
+    "lightning",
+    "timm",
+    "monai",
+    "numpy",
+    "opencv-python-headless",
+    "onnx",
+    "onnxruntime",
+    "scikit-learn",
+)
 
 
 def describe_environment() -> dict[str, Any]:

@@ -156,9 +156,7 @@ def history(run: RunFolder) -> list[dict[str, float]]:
 
 
 def _loader(recipe: Recipe, prepared: PreparedImages, *, training: bool) -> DataLoader[Batch]:
-    images = TrainingImages(
-        prepared, recipe.preprocessing, recipe.augmentation if training else None, recipe.seed
-    )
+    images = TrainingImages(prepared, recipe.preprocessing, recipe.augmentation if training else None, recipe.seed)
     workers = recipe.workers if training else 0
     # A forked worker inherits OpenCV's locked thread pool and hangs, so workers start afresh.
     fresh = {"persistent_workers": True, "prefetch_factor": 4, "multiprocessing_context": "spawn"}

@@ -26,9 +26,7 @@ def soft_dice_loss(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
 def make_loss(recipe: LossRecipe) -> Loss:
     """The loss that a recipe names: of float32 logits and labels or masks."""
     if recipe.name == "cross_entropy":
-        return lambda logits, labels: functional.cross_entropy(
-            logits, labels, label_smoothing=recipe.label_smoothing
-        )
+        return lambda logits, labels: functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
     parts: dict[str, list[Loss]] = {
         "dice": [soft_dice_loss],
         "bce": [functional.binary_cross_entropy_with_logits],

@@ -92,7 +92,13 @@ class TumorModule(lightning.LightningModule):
             name, value = "dice", hard_dice(logits > 0, target > 0.5).mean()
         for key, one in (("loss", loss.detach()), (name, value)):
             self.log(
-                f"{part}_{key}", one, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(target), sync_dist=True
+                f"{part}_{key}",
+                one,
+                on_step=False,
+                on_epoch=True,
+                prog_bar=True,
+                batch_size=len(target),
+                sync_dist=True,
             )
 
 

@@ -9,7 +9,9 @@ from monai.networks.nets import BasicUNet
 from torch import nn
 
 
-def basic_unet(*, in_channels: int, outputs: int, features: Sequence[int] = (32, 32, 64, 128, 256, 32), **options: Any) -> nn.Module:
+def basic_unet(
+    *, in_channels: int, outputs: int, features: Sequence[int] = (32, 32, 64, 128, 256, 32), **options: Any
+) -> nn.Module:
     """U-Net with max pooling; both sides of the input are multiples of 16."""
     return BasicUNet(
         spatial_dims=2,

@@ -1,0 +1,151 @@
+"""``Analysis``: the answer about one slice, and ``Failure`` where there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorlens._version import __version__
+from tumorlens.errors import TumorlensError
+from tumorlens.inference.document import NOTICE, SCHEMA_VERSION, AnalysisDocument, rounded
+from tumorlens.io import draw_overlay
+from tumorlens.labels import TumorClass
+from tumorlens.measurement import Region
+from tumorlens.scan import Scan
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """A model that took part in an answer."""
+
+    id: str
+    task: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What was found in one slice. Research use, not a medical device.
+
+    Attributes:
+        scan: the slice that was analyzed, ``pixels`` ``[rows, cols]``.
+        label: class with the highest probability.
+        probabilities: calibrated probability of each class, in the order of ``CLASSES``.
+        mask: bool ``[rows, cols]`` at the slice's own resolution; ``None`` where the label is ``no_tumor``.
+        regions: measurements of the mask's connected regions, largest first.
+        activation_map: where the classifier saw its class, float32 ``[rows, cols]`` within [0, 1]; ``None`` where the
+            model gives none.
+        models: the models that took part.
+        slice_index: number of the slice within its volume, or ``None`` for a single image.
+        slice_count: slices of the volume, 1 for a single image.
+        warnings: what a reader should know before trusting the answer.
+        timings: seconds spent in each step.
+    """
+
+    scan: Scan
+    label: str
+    probabilities: dict[str, float]
+    mask: NDArray[np.bool_] | None
+    regions: tuple[Region, ...]
+    activation_map: NDArray[np.float32] | None
+    models: tuple[ModelReference, ...]
+    slice_index: int | None = None
+    slice_count: int = 1
+    warnings: tuple[str, ...] = ()
+    timings: dict[str, float] | None = None
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the label."""
+        return self.probabilities[self.label]
+
+    @property
+    def message(self) -> str:
+        """The answer in a few plain words."""
+        if self.label == TumorClass.NO_TUMOR:
+            return "No tumor detected"
+        name = TumorClass(self.label).title_text if self.label in set(TumorClass) else self.label
+        if not self.regions:
+            return f"{name} suspected, but no outline found"
+        return f"{name} suspected"
+
+    def overlay(self, scale: int = 1) -> NDArray[np.uint8]:
+        """The slice with the tumor outlined in green, RGB uint8 ``[rows * scale, cols * scale, 3]``.
+
+        A scale bar is drawn where the spacing is known.
+        """
+        return draw_overlay(self.scan.pixels, self.mask, spacing_mm=self.spacing_mm, scale=scale)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float] | None:
+        """``(row, col)`` spacing in millimetres, or ``None`` where nobody states it."""
+        spacing = self.scan.spacing_mm
+        return None if spacing is None else (spacing[0], spacing[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The versioned document, of types that JSON has; floats carry 6 decimals."""
+        scan = self.scan
+        values = {
+            "schema_version": SCHEMA_VERSION,
+            "notice": NOTICE,
+            "tumorlens": __version__,
+            "source": {
+                "path": scan.source.path,
+                "sha256": scan.source.sha256,
+                "format": scan.source.format,
+                "modality": scan.modality,
+            },
+            "slice": None if self.slice_index is None else {"index": self.slice_index, "count": self.slice_count},
+            "shape": list(scan.shape),
+            "spacing_mm": None if self.spacing_mm is None else list(self.spacing_mm),
+            "spacing_source": scan.spacing_source,
+            "label": str(self.label),
+            "message": self.message,
+            "confidence": self.confidence,
+            "probabilities": dict(self.probabilities),
+            "regions": [region.to_dict() for region in self.regions],
+            "mask": None if self.mask is None else run_lengths(self.mask),
+            "models": [{"id": one.id, "task": one.task, "sha256": one.sha256} for one in self.models],
+            "warnings": list(self.warnings),
+            "timings_s": dict(self.timings or {}),
+        }
+        found: dict[str, Any] = rounded(values)
+        return found
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The versioned document as JSON; see ``docs/json.md`` and ``tumorlens schema``."""
+        return AnalysisDocument.model_validate(self.to_dict()).model_dump_json(indent=indent)
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """An input that could not be analyzed.
+
+    Attributes:
+        source: path or description of the input.
+        error: why; ``str(error)`` is one sentence.
+    """
+
+    source: str
+    error: TumorlensError
+
+
+def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """Run-length code of a mask ``[rows, cols]``: lengths along rows, background first."""
+    flat = np.concatenate([[False], mask.ravel(), [False]])
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    edges = np.concatenate([[0], changes, [mask.size]])
+    counts = np.diff(edges)
+    if len(counts) > 1 and counts[-1] == 0:
+        counts = counts[:-1]
+    return {"encoding": "rle-row-major", "shape": list(mask.shape), "counts": [int(one) for one in counts]}
+
+
+def mask_from_run_lengths(document: dict[str, Any]) -> NDArray[np.bool_]:
+    """The mask bool ``[rows, cols]`` that :func:`run_lengths` wrote."""
+    counts = np.asarray(document["counts"], dtype=np.int64)
+    values = np.arange(len(counts)) % 2 == 1
+    return np.repeat(values, counts).reshape(document["shape"])

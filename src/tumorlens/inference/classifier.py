@@ -1,0 +1,67 @@
+"""Class probabilities of prepared slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorlens.explain import class_activation_map
+from tumorlens.inference.session import Floats, ModelSession, softmax
+from tumorlens.preprocessing import Prepared
+from tumorlens.scan import Scan
+
+
+@dataclass(frozen=True, eq=False)
+class Classification:
+    """Answer for one slice.
+
+    Attributes:
+        probabilities: calibrated, by class label, in the model's order; they add up to 1.
+        label: the class with the highest probability.
+        activation_map: evidence for that class, float32 ``[rows, cols]`` of the slice within [0, 1], or ``None``
+            where the model's head allows none.
+    """
+
+    probabilities: dict[str, float]
+    label: str
+    activation_map: NDArray[np.float32] | None
+
+
+class Classifier:
+    """Runs a classifier as its manifest says."""
+
+    def __init__(self, session: ModelSession) -> None:
+        self.session = session
+        self.manifest = session.manifest
+        self._with_maps = self.manifest.activation == "cam"
+
+    def __call__(self, slices: Sequence[Scan]) -> list[Classification]:
+        """Classify 2-D scans in one batch."""
+        prepared = [self.manifest.preprocessing(one.pixels, one.spacing_mm) for one in slices]
+        images = np.stack([one.array for one in prepared])
+        if not self._with_maps:
+            return [self._answer(row, None) for row in self._probabilities(images, *self.session.run(images))]
+        logits, features, weight = self.session.run(images, ("logits", "features", "head_weight"))
+        rows = self._probabilities(images, logits)
+        return [
+            self._answer(row, self._map(row, maps, weight, one))
+            for row, maps, one in zip(rows, features, prepared, strict=True)
+        ]
+
+    def _probabilities(self, images: Floats, logits: Floats) -> Floats:
+        probabilities = softmax(logits / np.float32(self.manifest.temperature))
+        if self.manifest.flip_average:
+            (mirrored,) = self.session.run(images[..., ::-1])
+            probabilities = (probabilities + softmax(mirrored / np.float32(self.manifest.temperature))) / 2
+        return probabilities
+
+    def _map(self, row: Floats, features: Floats, weight: Floats, prepared: Prepared) -> Floats:
+        return prepared.geometry.restore(class_activation_map(features, weight, int(row.argmax())))
+
+    def _answer(self, row: Floats, activation_map: Floats | None) -> Classification:
+        classes = self.manifest.classes
+        probabilities = {name: float(value) for name, value in zip(classes, row, strict=True)}
+        return Classification(probabilities, classes[int(row.argmax())], activation_map)

@@ -1,0 +1,50 @@
+"""Tumor masks of slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorlens.inference.session import Floats, ModelSession, sigmoid
+from tumorlens.measurement import components
+from tumorlens.preprocessing import Prepared
+from tumorlens.scan import Scan
+
+
+class Segmenter:
+    """Runs a segmenter as its manifest says."""
+
+    def __init__(self, session: ModelSession) -> None:
+        self.session = session
+        self.manifest = session.manifest
+
+    def probabilities(self, slices: Sequence[Scan]) -> list[Floats]:
+        """Tumor probability of each pixel, float32 ``[rows, cols]`` at each slice's own resolution."""
+        return [one.geometry.restore(values) for one, values in self._run(slices)]
+
+    def __call__(self, slices: Sequence[Scan]) -> list[NDArray[np.bool_]]:
+        """Outline the tumor in 2-D scans in one batch: masks bool ``[rows, cols]``, possibly empty."""
+        return [self.decide(one.geometry.restore(values), one) for one, values in self._run(slices)]
+
+    def decide(self, probability: Floats, prepared: Prepared) -> NDArray[np.bool_]:
+        """Threshold a map ``[rows, cols]`` and drop regions too small to mean anything."""
+        mask = np.asarray(probability > self.manifest.threshold)
+        smallest = self.manifest.min_region_fraction * prepared.geometry.box.height * prepared.geometry.box.width
+        if smallest <= 1 or not mask.any():
+            return mask
+        found = components(mask, min_area_px=int(np.ceil(smallest)))
+        return np.asarray(found.labels > 0)
+
+    def _run(self, slices: Sequence[Scan]) -> list[tuple[Prepared, Floats]]:
+        prepared = [self.manifest.preprocessing(one.pixels, one.spacing_mm) for one in slices]
+        images = np.stack([one.array for one in prepared])
+        values = self._probability(images)
+        if self.manifest.flip_average:
+            values = (values + self._probability(images[..., ::-1])[..., ::-1]) / 2
+        return list(zip(prepared, values[:, 0], strict=True))
+
+    def _probability(self, images: Floats) -> Floats:
+        (logits,) = self.session.run(images)
+        return sigmoid(logits / np.float32(self.manifest.temperature))

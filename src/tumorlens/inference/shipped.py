@@ -1,0 +1,37 @@
+"""The models that come with the package."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tumorlens.errors import WeightsError
+from tumorlens.inference.manifest import MANIFEST_FILE
+
+DEFAULT_CLASSIFIER = "classifier-small"
+DEFAULT_SEGMENTER = "segmenter-small"
+
+
+def weights_folder() -> Path:
+    """Folder of the models: the package's own, or the one that ``TUMORLENS_WEIGHTS`` names."""
+    chosen = os.environ.get("TUMORLENS_WEIGHTS")
+    return Path(chosen) if chosen else Path(__file__).parent.parent / "weights"
+
+
+def shipped_models() -> list[Path]:
+    """Folders of all models that ship, sorted by name."""
+    folder = weights_folder()
+    return sorted(path.parent for path in folder.glob(f"*/{MANIFEST_FILE}"))
+
+
+def shipped_model(name: str) -> Path:
+    """Folder of one model.
+
+    Raises:
+        WeightsError: no such model ships.
+    """
+    folder = weights_folder() / name
+    if not folder.is_dir():
+        known = ", ".join(path.name for path in shipped_models()) or "none"
+        raise WeightsError(f"There is no model '{name}' in {weights_folder()}; there are: {known}.")
+    return folder
