@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 from tumorlens.errors import LimitError, TumorlensError, UnreadableFileError
 
 _LOG = logging.getLogger(__name__)
 
+T = TypeVar("T")
 
-@contextmanager
-def decoding(what: str) -> Iterator[None]:
-    """Turns any failure of a decoder inside the block into an error of this package.
 
-    A decoder fed with damaged bytes may raise nearly anything. Its own message is dropped, and the new error is not
-    chained to it, because such a message can quote the file, a patient's name included.
+def guarded(what: str, decode: Callable[[], T]) -> T:
+    """The result of ``decode``, any failure of which becomes an error of this package.
+
+    A decoder fed with damaged bytes may raise nearly anything. Its own error is neither quoted nor kept as cause or
+    context of the new one, because it can quote the file, a patient's name included.
 
     Args:
         what: the format as the sentence names it, for example ``"a PNG picture"``.
+        decode: reads the file.
 
     Raises:
         UnreadableFileError: the decoder failed.
         LimitError: the decoder asked for more memory than there is.
     """
-    failure: type[Exception] | None = None
+    failure: type[Exception]
     try:
-        yield
+        return decode()
     except TumorlensError:
         raise
     except Exception as error:
         failure = type(error)
-    if failure is None:
-        return
+    # Raised out here, where no error is being handled that would become the context of this one.
     _LOG.debug("decoding %s failed with %s", what, failure.__name__)
     if issubclass(failure, MemoryError):
         raise LimitError(f"Decoding {what} takes more memory than this machine has free: crop or shrink it.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +12,21 @@ from numpy.typing import NDArray
 from tumorlens.errors import InputError, LimitError, UnreadableFileError
 from tumorlens.io.codestream import frame_size
 from tumorlens.io.color import COLOR_WARNING, is_grey, luma
-from tumorlens.io.decoding import decoding, hush
+from tumorlens.io.decoding import guarded, hush
 from tumorlens.io.limits import MAX_FILE_BYTES, check_picture, checked_pixels
 from tumorlens.scan import Scan, Source
 
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
-_WHAT = "a DICOM file"
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
+_MODALITIES = frozenset(
+    {
+        *("BI", "CR", "CT", "DG", "DX", "EC", "ES", "GM", "HC", "IO", "IVOCT", "IVUS", "LS", "MG", "MR", "NM", "OCT"),
+        *("OP", "OPT", "OT", "PT", "PX", "RF", "RG", "RTIMAGE", "SC", "SM", "TG", "US", "XA", "XC"),
+    }
+)
 _FIT_TO_RANGE = "the values are taken as stored"
 
 
@@ -44,16 +48,19 @@ def read_dicom(data: bytes, source: Source) -> Scan:
 
     Source: DICOM PS3.3 C.7.6.2 (geometry), C.7.6.3 (pixels), C.11.1 (modality LUT), C.11.2 (VOI LUT).
     """
+    hush("pydicom")
+    return guarded("a DICOM file", lambda: _decode(data, source))
+
+
+def _decode(data: bytes, source: Source) -> Scan:
     warnings: list[str] = []
-    with decoding(_WHAT):
-        hush("pydicom")
-        dataset = _parse(data)
-        _check_header(dataset)
-        pixels = checked_pixels(_grey_pixels(dataset, warnings))
-        spacing = _spacing(dataset, warnings)
-        modality = _modality(dataset, warnings)
-        if str(dataset.get("BurnedInAnnotation", "")).upper() == "YES":
-            warnings.append("The file says that text is burned into its picture, so an overlay shows that text too.")
+    dataset = _parse(data)
+    _check_header(dataset)
+    pixels = checked_pixels(_grey_pixels(dataset, warnings))
+    spacing = _spacing(dataset, warnings)
+    modality = _modality(dataset, warnings)
+    if str(dataset.get("BurnedInAnnotation", "")).upper() == "YES":
+        warnings.append("The file says that text is burned into its picture, so an overlay shows that text too.")
     return Scan(
         pixels,
         spacing_mm=spacing,
@@ -235,8 +242,8 @@ def _spacing(dataset: FileDataset, warnings: list[str]) -> tuple[float, float] |
 
 def _modality(dataset: FileDataset, warnings: list[str]) -> str:
     code = str(dataset.get("Modality") or "").strip().upper()
-    if not re.fullmatch(r"[A-Z]{2,16}", code):
-        warnings.append("The file does not state its modality, and the models know MR only.")
+    if code not in _MODALITIES:
+        warnings.append("The file states no modality of an image, and the models know MR only.")
         return "unknown"
     if code != "MR":
         warnings.append(f"The file says modality {code}, and the models know MR only.")

@@ -12,8 +12,10 @@ from tumorlens.errors import InputError, UsageError
 from tumorlens.io.sniff import FORMATS_READ, HEAD_BYTES, sniff_format
 
 SCAN_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff")
-    + (".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".mat")
+    {
+        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff"),
+        *(".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".mat"),
+    }
 )
 _OWN_PICTURES = (".overlay.png", ".mask.png")
 _WILDCARDS = "*?["

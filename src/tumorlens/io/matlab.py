@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import UnreadableFileError
-from tumorlens.io.decoding import decoding
+from tumorlens.io.decoding import guarded
 from tumorlens.io.file_bytes import noting, read_bytes
 from tumorlens.io.limits import check_bytes, check_picture, checked_pixels
 from tumorlens.io.sniff import HEAD_BYTES, sniff_format
@@ -59,11 +59,7 @@ def read_matlab(data: bytes, source: Source) -> Scan:
         InvalidScanError: NaN or infinite values.
         InputError: a constant picture.
     """
-    import h5py
-
-    with decoding(_WHAT), h5py.File(io.BytesIO(data), "r") as file:
-        pixels = checked_pixels(_matrix(file, "image"))
-    return Scan(pixels, modality="MR", source=source)
+    return Scan(guarded(_WHAT, lambda: _image(data)), modality="MR", source=source)
 
 
 def read_cjdata(path: str | os.PathLike[str]) -> CjData:
@@ -77,13 +73,20 @@ def read_cjdata(path: str | os.PathLike[str]) -> CjData:
         data = read_bytes(path)
         if sniff_format(data[:HEAD_BYTES]) != "matlab":
             raise UnreadableFileError("This is no MATLAB v7.3 file: in MATLAB, save it with the option -v7.3.")
-        return _record(data)
+        return guarded(_WHAT, lambda: _record(data))
+
+
+def _image(data: bytes) -> NDArray[np.float32]:
+    import h5py
+
+    with h5py.File(io.BytesIO(data), "r") as file:
+        return checked_pixels(_matrix(file, "image"))
 
 
 def _record(data: bytes) -> CjData:
     import h5py
 
-    with decoding(_WHAT), h5py.File(io.BytesIO(data), "r") as file:
+    with h5py.File(io.BytesIO(data), "r") as file:
         image = checked_pixels(_matrix(file, "image"))
         mask = _matrix(file, "tumorMask") != 0
         border = _dataset(file, "tumorBorder")[()].astype(np.float64).reshape(-1, 2)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import InputError, UnreadableFileError
-from tumorlens.io.decoding import decoding, hush
+from tumorlens.io.decoding import guarded, hush
 from tumorlens.io.limits import check_bytes, check_volume, checked_pixels
 from tumorlens.io.sniff import GZIP_MAGIC, inflated_head, nifti_version
 from tumorlens.scan import Scan, Source
@@ -43,21 +43,22 @@ def read_nifti(data: bytes, source: Source) -> Scan:
 
     Source: https://nifti.nimh.nih.gov/nifti-1 and the NIfTI-2 header definition.
     """
+    hush("nibabel")
+    hush("nibabel.global")
+    return guarded("a NIfTI file", lambda: _decode(data, source))
+
+
+def _decode(data: bytes, source: Source) -> Scan:
     warnings: list[str] = []
-    with decoding("a NIfTI file"):
-        hush("nibabel")
-        hush("nibabel.global")
-        image = _image(data)
-        header = image.header
-        volume = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
-        volume = volume.reshape((*volume.shape[:3], *(1,) * (3 - volume.ndim)))
-        affine = _affine_mm(image)
-        spacing_stated = _states_spacing(header, affine, warnings)
-        pixels, affine = _reoriented(volume, affine)
-        pixels = checked_pixels(pixels)
+    image = _image(data)
+    volume = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
+    volume = volume.reshape((*volume.shape[:3], *(1,) * (3 - volume.ndim)))
+    affine = _affine_mm(image)
+    spacing_stated = _states_spacing(image.header, affine, warnings)
+    pixels, affine = _reoriented(volume, affine)
     spacing = tuple(float(value) for value in np.linalg.norm(affine[:3, :3], axis=0)) if spacing_stated else None
     return Scan(
-        pixels,
+        checked_pixels(pixels),
         spacing_mm=spacing,
         spacing_source="none" if spacing is None else "nifti",
         affine=affine,

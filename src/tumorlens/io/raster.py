@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tumorlens.errors import InputError, UnreadableFileError
 from tumorlens.io.color import COLOR_WARNING, is_grey, luma
-from tumorlens.io.decoding import decoding, hush
+from tumorlens.io.decoding import guarded, hush
 from tumorlens.io.limits import check_picture, checked_pixels
 from tumorlens.io.png import check_whole, read_header
 from tumorlens.scan import Scan, Source
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 _NAMES = {"png": "a PNG picture", "jpeg": "a JPEG picture", "bmp": "a BMP picture", "tiff": "a TIFF picture"}
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION, _EXTRA_SAMPLES = 258, 262, 274, 338
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 274, 338, 339
+_UNSIGNED, _SIGNED = 1, 2
 _WIDE_GREY = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -39,8 +40,7 @@ def read_raster(data: bytes, source: Source) -> Scan:
         InvalidScanError: NaN or infinite values in a float TIFF.
     """
     hush("PIL")
-    with decoding(_NAMES[source.format]):
-        pixels, colored = _decode(data, source.format)
+    pixels, colored = guarded(_NAMES[source.format], lambda: _decode(data, source.format))
     warnings = (COLOR_WARNING,) if colored else ()
     return Scan(checked_pixels(pixels), source=source, warnings=warnings)
 
@@ -137,6 +137,8 @@ def _channels(picture: ImageFile, kind: str) -> tuple[NDArray[Any], bool]:
         grey = np.asarray(picture)
         if kind == "tiff" and mode.startswith("I;16") and _tiff_tag(picture, _PHOTOMETRIC, 1) == 0:
             grey = 65_535 - grey  # WhiteIsZero, which Pillow undoes at 8 bits only
+        if kind == "tiff" and mode == "I" and _is_unsigned_32(picture):
+            grey = grey.view(np.uint32)
         if isinstance(transparency, int):
             grey = np.where(grey == transparency, 0, grey)
         return grey[:, :, None], False
@@ -149,7 +151,15 @@ def _channels(picture: ImageFile, kind: str) -> tuple[NDArray[Any], bool]:
     else:
         target = mode if mode in ("LA", "RGBA") else "RGB"
     array = np.asarray(picture if picture.mode == target else picture.convert(target))
+    if kind == "tiff" and mode == "L" and _tiff_tag(picture, _SAMPLE_FORMAT, (_UNSIGNED,))[0] == _SIGNED:
+        array = array.view(np.int8)
     return (array[:, :, None] if array.ndim == 2 else array), False
+
+
+def _is_unsigned_32(picture: ImageFile) -> bool:
+    """Whether Pillow shows unsigned 32-bit pixels as signed ones."""
+    unsigned = _tiff_tag(picture, _SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED
+    return bool(unsigned and _tiff_tag(picture, _BITS_PER_SAMPLE, (1,))[0] == 32)
 
 
 def _flatten(channels: NDArray[Any], premultiplied: bool) -> tuple[NDArray[Any], bool]:

@@ -1,4 +1,4 @@
-"""``Recipe``: everything that decides a training run, typed, with errors that name the field, the value and the rule."""
+"""``Recipe``: all that decides a training run, typed, with errors that name the field, the value and the rule."""
 
 from __future__ import annotations
 
@@ -96,7 +96,10 @@ class Recipe(_Part):
     precision: Literal["32", "bf16"] = "32"
     gradient_clip: float | None = Field(default=None, gt=0)
     workers: int = Field(default=1, ge=0, le=64)
+    flip_average: bool = False
+    version: str = "1"
     licence: str = "Apache-2.0"
+    limits: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:

@@ -14,7 +14,7 @@ from tumorlens.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths below ``root``: ``recipe.json environment.json split.json metrics.csv checkpoints/ tensorboard/ export/``."""
+    """Paths below ``root``: ``recipe.json environment.json data.json logs/ checkpoints/ tensorboard/ export/``."""
 
     root: Path
 

@@ -1,0 +1,211 @@
+"""``tumorlens analyze``: what scans show, as a table, as JSON, and as files."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tumorlens.cli.text import for_stdout
+from tumorlens.errors import InputError, TumorlensError, UsageError
+
+if TYPE_CHECKING:
+    from tumorlens.cli.batch import Outcome
+    from tumorlens.cli.outputs import Names
+    from tumorlens.cli.summary import Value
+    from tumorlens.io import Found
+
+EPILOG = """\b
+Examples:
+  tumorlens analyze scan.dcm
+  tumorlens analyze scans/ --out results
+  tumorlens analyze "scans/**/*.png" --spacing 0.49,0.49 --out results
+  tumorlens analyze brain.nii.gz --slice 80 --json
+
+\b
+Files in --out, NAME being the path below the input with its suffix:
+  NAME.json          the answer (tumorlens schema; docs/json.md)
+  NAME.overlay.png   the slice with the tumor outlined in green
+  NAME.mask.png      the tumor in white; none for no tumor
+  summary.csv        one row per scan, where there are several
+
+\b
+A scan is skipped if its outputs answer the same question: same content of the
+file, models, --spacing, --slice and version. Any other file that is in the way
+makes the scan fail, unless --overwrite is given.
+
+\b
+Exit code: 0 all analyzed, 1 some failed, 2 wrong usage, 130 interrupted."""
+
+
+def analyze(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders or quoted globs.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the outputs; without it nothing is written.")
+    ] = None,
+    spacing: Annotated[
+        str | None, typer.Option(metavar="ROW,COL", help="Pixel spacing in mm, where the file states none or errs.")
+    ] = None,
+    slice: Annotated[
+        int | None, typer.Option(metavar="K", min=0, help="Slice of a volume, from 0; the middle one by default.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line, and nothing else.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Analyze again, and replace existing outputs.")
+    ] = False,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Replace paths by digests, in names of outputs too.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Scans at a time; the number of processors by default.")
+    ] = None,
+) -> None:
+    """Say what brain MRI scans show: class, outline, measurements.
+
+    Reads PNG, JPEG, BMP, TIFF, DICOM (single-frame), NIfTI and figshare .mat files, known by content. Lengths are in
+    millimeters only where the file carries a spacing or --spacing states one.
+    """
+    from tumorlens.cli.measure import _parse_spacing
+    from tumorlens.cli.outputs import Names
+
+    names = Names(anonymous, out)
+    spacing_mm = None if spacing is None else _parse_spacing(spacing)
+    try:
+        run = _Run(names, overwrite, json, spacing_mm, slice)
+        code = run(_found(inputs, names), jobs)
+    except TumorlensError as error:
+        raise type(error)(names.redacted(str(error))) from error
+    if code:
+        raise typer.Exit(code)
+
+
+def _found(inputs: list[str], names: Names) -> list[Found]:
+    """The scans to analyze, those that are known to fail included.
+
+    Raises:
+        UsageError: two scans would get the same name.
+    """
+    from tumorlens.io import Found, discover
+
+    # The folder for output is not searched for scans, but where it is what the user names as input.
+    given = [Path(one).resolve() for one in inputs]
+    exclude = [names.out] if names.out is not None and names.out.resolve() not in given else []
+    try:
+        return discover(inputs, exclude=exclude)
+    except InputError as error:
+        return [Found(Path(inputs[0]), Path(inputs[0]).name or "input", error)]
+    except UsageError:
+        if not names.anonymous:
+            raise
+        raise UsageError(
+            "Two inputs would get the same name: give the folder above them, or analyze them in two runs."
+        ) from None
+
+
+class _Run:
+    """One call of the command, its options checked."""
+
+    def __init__(
+        self,
+        names: Names,
+        overwrite: bool,
+        json: bool,
+        spacing_mm: tuple[float, float] | None,
+        slice_index: int | None,
+    ) -> None:
+        self.names, self.overwrite, self.json = names, overwrite, json
+        self.spacing_mm, self.slice_index = spacing_mm, slice_index
+        self.finished: list[str] = []
+
+    def __call__(self, scans: list[Found], jobs: int | None) -> int:
+        """Analyze the scans, write and print; returns the exit code."""
+        from tumorlens.cli import report
+        from tumorlens.cli.summary import summary_row
+
+        self._prepare_folder(scans)
+        rows: list[dict[str, Value]] = []
+        last: Outcome | None = None
+        try:
+            with report.progress(len(scans), quiet=self.json) as step, closing(self._outcomes(scans, jobs)) as outcomes:
+                for last in outcomes:
+                    if self.json:
+                        typer.echo(for_stdout(_line(last)))
+                    rows.append(summary_row(last.path, last.status, last.document, last.sentence))
+                    step(last.status)
+            self._write_summary(rows)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(self._interrupted(len(scans))) from None
+        if last is not None and len(scans) == 1:
+            return self._report_one(last)
+        report.print_failures(rows)
+        if not self.json:
+            report.print_table(rows, self.names.out)
+        return int(any(row["status"] == "failed" for row in rows))
+
+    def _prepare_folder(self, scans: list[Found]) -> None:
+        """Find out before the work whether its results can be kept."""
+        from tumorlens.cli.outputs import make_folder
+        from tumorlens.cli.summary import SUMMARY_FILE, check_summary
+
+        out = self.names.out
+        if out is None or all(scan.error is not None for scan in scans):
+            return
+        make_folder(out)
+        if len(scans) > 1 and not self.overwrite:
+            check_summary(out / SUMMARY_FILE, [self.names.path(scan) for scan in scans])
+
+    def _outcomes(self, scans: list[Found], jobs: int | None) -> Generator[Outcome, None, None]:
+        import cv2
+
+        from tumorlens.cli.batch import Worker, in_order, processors
+        from tumorlens.cli.outputs import Request
+        from tumorlens.inference import Analyzer
+
+        cv2.setNumThreads(1)  # the scans themselves are spread over the processors
+        analyzer = Analyzer(threads=1)
+        request = Request(self.spacing_mm, self.slice_index, analyzer.manifests)
+        worker = Worker(analyzer, request, self.names, self.overwrite)
+
+        def counted(scan: Found) -> Outcome:
+            outcome = worker(scan)
+            self.finished.append(outcome.path)
+            return outcome
+
+        yield from in_order(counted, scans, min(jobs or processors(), len(scans)))
+
+    def _write_summary(self, rows: list[dict[str, Value]]) -> None:
+        from tumorlens.cli.summary import SUMMARY_FILE, summary_csv
+        from tumorlens.io import write_atomic
+
+        out = self.names.out
+        if out is not None and len(rows) > 1 and out.is_dir():
+            write_atomic(out / SUMMARY_FILE, summary_csv(rows))
+
+    def _interrupted(self, total: int) -> str:
+        out = self.names.out
+        kept = "nothing was to be written" if out is None else f"files in '{out}' are whole and the same call goes on"
+        return self.names.redacted(f"{len(self.finished):,} of {total:,} scans are done, {kept}.")
+
+    def _report_one(self, outcome: Outcome) -> int:
+        from tumorlens.cli import report
+        from tumorlens.cli.group import EXIT_FAILED, EXIT_USAGE, print_line
+
+        if outcome.error is not None:
+            sentence = str(outcome.error)
+            print_line("Error", sentence if f"'{outcome.path}" in sentence else f"{outcome.path}: {sentence}")
+            return EXIT_USAGE if isinstance(outcome.error, UsageError) else EXIT_FAILED
+        if not self.json:
+            report.print_answer(outcome, self.names.out)
+        return 0
+
+
+def _line(outcome: Outcome) -> str:
+    """The document of a scan, or three fields that say why there is none."""
+    if outcome.document is not None:
+        return outcome.document.model_dump_json()
+    failure = {"path": outcome.path, "status": outcome.status, "error": outcome.sentence}
+    return json_module.dumps(failure, ensure_ascii=False)

@@ -1,0 +1,168 @@
+"""Many scans on several threads, answered in the order they were given in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from tumorlens.cli.outputs import Names, Outputs, Request, existing_answer
+from tumorlens.cli.summary import Status
+from tumorlens.cli.text import well_formed
+from tumorlens.errors import InputError, LimitError, TumorlensError
+from tumorlens.io import Found
+
+if TYPE_CHECKING:
+    from tumorlens.inference import Analyzer
+    from tumorlens.inference.document import AnalysisDocument
+
+_Item = TypeVar("_Item")
+_Answer = TypeVar("_Answer")
+
+LARGE_FILE_BYTES = 2**24
+_AHEAD_PER_JOB = 4
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one scan.
+
+    Attributes:
+        path: as shown to the user.
+        status: in one word.
+        document: the answer, if there is one.
+        error: why there is none.
+    """
+
+    path: str
+    status: Status
+    document: AnalysisDocument | None = None
+    error: TumorlensError | None = None
+
+    @property
+    def sentence(self) -> str | None:
+        """The error in one sentence that any file can hold, or ``None``."""
+        return None if self.error is None else well_formed(str(self.error))
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Reads, analyzes and writes one scan at a time; may be called from several threads.
+
+    Every scan is a batch of its own on one thread of ONNX Runtime, so that its answer has the same bytes whatever
+    scans and however many threads there are beside it.
+    """
+
+    analyzer: Analyzer
+    request: Request
+    names: Names
+    overwrite: bool
+    _large: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, found: Found) -> Outcome:
+        """The outcome of one scan; an error becomes a failed one."""
+        path = self.names.path(found)
+        try:
+            return self._outcome(found, path)
+        except TumorlensError as error:
+            shown = type(error)(self.names.redacted(str(error), found))
+        except MemoryError:
+            shown = LimitError("This scan takes more memory than this machine has free: crop or shrink it.")
+        except Exception as error:  # a batch of hours must not end for one scan
+            shown = InputError(
+                f"This scan met an unforeseen {type(error).__name__} in tumorlens: please report it as a bug."
+            )
+        return Outcome(path, "failed", error=shown)
+
+    def _outcome(self, found: Found, path: str) -> Outcome:
+        if found.error is not None:
+            raise found.error
+        outputs = self.names.outputs(found)
+        if outputs is not None and not self.overwrite and os.path.lexists(outputs.json):
+            return Outcome(path, "skipped", self._existing(outputs, found.path))
+        if _size(found.path) < LARGE_FILE_BYTES:
+            return Outcome(path, "ok", self._analyze(found.path, path, outputs))
+        with self._large:  # volumes may take a gigabyte each
+            return Outcome(path, "ok", self._analyze(found.path, path, outputs))
+
+    def _existing(self, outputs: Outputs, path: Path) -> AnalysisDocument:
+        import hashlib
+
+        from tumorlens.io.file_bytes import read_bytes
+
+        return existing_answer(outputs, self.request, hashlib.sha256(read_bytes(path)).hexdigest())
+
+    def _analyze(self, path: Path, shown: str, outputs: Outputs | None) -> AnalysisDocument:
+        from tumorlens.inference.document import AnalysisDocument
+
+        analysis = self.analyzer.analyze(path, self.request.spacing_mm, self.request.slice_index)
+        values = analysis.to_dict()
+        values["source"]["path"] = shown
+        document = AnalysisDocument.model_validate(values)
+        if outputs is not None:
+            outputs.write(analysis, document.model_dump_json(), overwrite=self.overwrite)
+        return document
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def in_order(work: Callable[[_Item], _Answer], items: Iterable[_Item], jobs: int) -> Iterator[_Answer]:
+    """Answers of ``work`` on ``jobs`` threads, in the order of the items, with few of them under way at a time.
+
+    When the caller stops early, or on Ctrl-C, work that has begun is finished and no other is begun.
+    """
+    pending: deque[Future[_Answer]] = deque()
+    with ThreadPoolExecutor(jobs, thread_name_prefix="tumorlens") as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(work, item))
+                if len(pending) >= _AHEAD_PER_JOB * jobs:
+                    yield _result(pending.popleft())
+            while pending:
+                yield _result(pending.popleft())
+        finally:
+            for one in pending:
+                one.cancel()
+            if pending:
+                _finish(pool)
+
+
+def _finish(pool: ThreadPoolExecutor) -> None:
+    """Waits for the work under way; a second Ctrl-C does not cut it off."""
+    if threading.current_thread() is not threading.main_thread():
+        pool.shutdown(wait=True, cancel_futures=True)
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pool.shutdown(wait=True, cancel_futures=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _result(future: Future[_Answer]) -> _Answer:
+    """The answer once it is there; waiting in short steps lets Ctrl-C through on every system."""
+    while True:
+        try:
+            return future.result(timeout=_POLL_S)
+        except TimeoutError:
+            if future.done():
+                raise
+
+
+def processors() -> int:
+    """Number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,167 @@
+"""What people see of a batch: a progress bar, a table, the failed ones, and one answer in full."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tumorlens.cli.group import NOTICE, print_line
+from tumorlens.cli.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from tumorlens.cli.batch import Outcome
+    from tumorlens.cli.summary import Value
+    from tumorlens.inference.document import AnalysisDocument
+
+MAX_ROWS = 40
+
+
+@contextmanager
+def progress(total: int, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A progress bar on stderr, for several scans and where it is a terminal.
+
+    Args:
+        total: number of scans.
+        quiet: print no bar if stdout is a terminal too, since documents appear there line by line.
+
+    Yields:
+        A function to call with the status of each scan that is done.
+    """
+    if total < 2 or not sys.stderr.isatty() or (quiet and sys.stdout.isatty()):
+        yield lambda status: None
+        return
+    from rich import progress as rich_progress
+    from rich.console import Console
+
+    columns = (
+        rich_progress.TextColumn("Analyzing"),
+        rich_progress.BarColumn(),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.TimeRemainingColumn(),
+    )
+    counts: Counter[str] = Counter()
+    console = Console(stderr=True)
+    with rich_progress.Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as bar:
+        task = bar.add_task("", total=total)
+
+        def step(status: str) -> None:
+            counts[status] += 1
+            others = {name: count for name, count in counts.items() if name != "ok"}
+            bar.update(task, advance=1, description=_counted(others))
+
+        yield step
+
+
+def print_failures(rows: Sequence[dict[str, Value]]) -> None:
+    """The failed scans, each with its sentence, on stderr."""
+    failed = [row for row in rows if row["status"] == "failed"]
+    for row in failed[:MAX_ROWS]:
+        print_line("Failed", f"{row['path']}: {row['error']}")
+    if len(failed) > MAX_ROWS:
+        print_line("Failed", f"and {len(failed) - MAX_ROWS:,} more.")
+
+
+def print_table(rows: Sequence[dict[str, Value]], out: Path | None) -> None:
+    """One line per scan, at most :data:`MAX_ROWS`, and the counts."""
+    from rich.text import Text
+
+    console = _console()
+    table = _table("scan", "status", "answer")
+    for name in ("confidence", "regions", "area px", "area mm²"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows[:MAX_ROWS]:
+        cells = [_number(row[name], digits) for name, digits in _SHOWN]
+        path, status, label = (printable(str(row[name] or "")) for name in ("path", "status", "label"))
+        table.add_row(Text(path, overflow="fold"), status, label, *cells)
+    console.print(table)
+    if len(rows) > MAX_ROWS:
+        console.print(Text(f"… and {len(rows) - MAX_ROWS:,} more."))
+    counts = Counter(str(row["status"]) for row in rows)
+    labels = Counter(str(row["label"]) for row in rows if row["label"] is not None)
+    console.print(Text(f"{len(rows):,} scans: {_counted(counts)}. Answers: {_counted(labels) or 'none'}."))
+    _print_place(console, out)
+
+
+def print_answer(outcome: Outcome, out: Path | None) -> None:
+    """The answer about one scan, with its probabilities, measurements and warnings."""
+    from rich.text import Text
+
+    document = outcome.document
+    if document is None:
+        return
+    console = _console()
+    console.print(
+        Text(f"{printable(outcome.path)}: {document.message} (confidence {document.confidence:.3f})"), soft_wrap=True
+    )
+    console.print(Text("  ".join(f"{name} {value:.3f}" for name, value in document.probabilities.items())))
+    if document.regions:
+        console.print(_regions(document))
+        unit = "The spacing is unknown, so lengths are in pixels: --spacing ROW,COL gives millimeters."
+        if document.spacing_mm is not None:
+            row, col = document.spacing_mm
+            unit = f"Lengths are in mm; spacing {row:g} x {col:g} mm (row x col), from: {document.spacing_source}."
+        console.print(Text(unit))
+    if document.slice is not None:
+        console.print(Text(f"Slice {document.slice.index} of {document.slice.count}, numbered from 0."))
+    for warning in document.warnings:
+        console.print(Text(f"Note: {printable(warning)}", style="yellow"))
+    if outcome.status == "skipped":
+        console.print(Text("This was there already, so it was not analyzed again (--overwrite does)."))
+    _print_place(console, out)
+
+
+_SHOWN = (("confidence", 3), ("regions", 0), ("area_px", 0), ("area_mm2", 1))
+
+
+def _regions(document: AnalysisDocument) -> Table:
+    unit = "px" if document.spacing_mm is None else "mm"
+    table = _table()
+    for name in ("row, col", "area px", "area mm²", "perimeter", "width", "height", "longest", "circularity"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for region in document.regions:
+        names = [f"{name}_{unit}" for name in ("perimeter", "width", "height", "longest_diameter")]
+        table.add_row(
+            f"{region.centroid[0]:.1f}, {region.centroid[1]:.1f}",
+            str(region.area_px),
+            _number(region.area_mm2, 1),
+            *(_number(getattr(region, name), 1) for name in names),
+            f"{region.circularity:.3f}",
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+def _number(value: Value, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def _counted(counts: dict[str, int] | Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
+def _print_place(console: Console, out: Path | None) -> None:
+    from rich.text import Text
+
+    if out is not None:
+        console.print(Text(f"Outputs are in {printable(str(out))}"), soft_wrap=True)
+    console.print(Text(NOTICE))

@@ -1,0 +1,53 @@
+"""The CSV log of a run over several starts: Lightning's logger deletes the log that it finds, so it is kept aside."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tumorlens.io.atomic import write_atomic
+from tumorlens.training.run import RunFolder
+
+Rows = list[dict[str, str]]
+
+
+@contextmanager
+def kept_log(run: RunFolder) -> Iterator[None]:
+    """Put ``logs/metrics.csv`` aside for the block, and afterwards before the rows that were logged in it.
+
+    A kill in the block loses nothing: the next call finds what was put aside and joins it first.
+    """
+    log, aside = run.root / "logs" / "metrics.csv", run.root / "earlier-metrics.csv"
+    _join(aside, log)
+    if log.is_file():
+        log.replace(aside)
+    try:
+        yield
+    finally:
+        _join(aside, log)
+
+
+def _join(aside: Path, log: Path) -> None:
+    if not aside.is_file():
+        return
+    earlier, later = _read(aside), _read(log)
+    starts = min((int(row["epoch"]) for row in later), default=None)
+    rows = [row for row in earlier if starts is None or int(row["epoch"]) < starts] + later
+    fields = sorted({name for row in rows for name in row})
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fields)
+    writer.writeheader()
+    writer.writerows(rows)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(log, text.getvalue().encode())
+    aside.unlink()
+
+
+def _read(path: Path) -> Rows:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))

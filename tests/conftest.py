@@ -1,0 +1,85 @@
+"""What all tests share: real data or an honest skip, and no skip for any other reason in CI."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RUNTIME_ONLY = "not extra_train"
+ALLOWED_SKIPS = ("data absent:", "no GPU:", "no Docker:")
+_MARKED_WHOLE = re.compile(rb"^pytestmark\s*=[^#\n]*\bextra_train\b", re.MULTILINE)
+_skips: list[tuple[str, str]] = []
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def datasets_folder() -> Path | None:
+    """Folder of the real MRI collections: ``TUMORLENS_DATASETS``, or ``../shared/datasets`` beside the checkout."""
+    named = os.environ.get("TUMORLENS_DATASETS")
+    folder = Path(named) if named else ROOT.parent / "shared" / "datasets"
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
+    """``real_data("nickparvar-224")`` is that collection's folder; the test is skipped where it is absent."""
+
+    def find(name: str) -> Path:
+        folder = datasets_folder()
+        if folder is None or not (folder / name).is_dir():
+            pytest.skip(f"data absent: no {name} in TUMORLENS_DATASETS or ../shared/datasets")
+        return folder / name
+
+    return find
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files that are marked ``extra_train`` as a whole, for importing them would already need torch."""
+    if config.option.markexpr != RUNTIME_ONLY or collection_path.suffix != ".py":
+        return None
+    return True if _MARKED_WHOLE.search(collection_path.read_bytes()) else None
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _note_skip(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note_skip(report)
+
+
+def _note_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _skips.append((report.nodeid, reason.removeprefix("Skipped: ")))
+
+
+def _refused_skips() -> list[tuple[str, str]]:
+    return [(node, reason) for node, reason in _skips if not reason.startswith(ALLOWED_SKIPS)]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if os.environ.get("CI") and exitstatus == pytest.ExitCode.OK and _refused_skips():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    counts = {name: len(terminalreporter.stats.get(name, [])) for name in ("passed", "failed", "error")}
+    refused = _refused_skips()
+    allowed = len(_skips) - len(refused)
+    terminalreporter.write_line(
+        f"tests: {counts['passed']} passed, {counts['failed']} failed, {counts['error']} errors, {len(_skips)} skipped"
+        f" ({allowed} for absent data, GPU or Docker; {len(refused)} for another reason)"
+    )
+    if refused and os.environ.get("CI"):
+        terminalreporter.write_line("CI fails on these skips:", red=True)
+        for node, reason in refused:
+            terminalreporter.write_line(f"  {node}: {reason}", red=True)

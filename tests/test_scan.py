@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tumorlens import Scan
+from tumorlens.errors import InputError, InvalidScanError, UsageError
+from tumorlens.scan import Source
+
+FINITE = st.floats(-1e6, 1e6, width=32)
+PLANES = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=6), elements=FINITE)
+LENGTHS = st.floats(1e-3, 1e3)
+
+
+def volume(slices: int = 5) -> Scan:
+    pixels = np.arange(slices * 12, dtype=np.float32).reshape(slices, 3, 4)
+    affine = np.array([[0, 0, 0.5, -10], [0, 0.4, 0, 20], [3.0, 0, 0, 30], [0, 0, 0, 1]])
+    return Scan(pixels, (3.0, 0.4, 0.5), "nifti", affine=affine, modality="MR")
+
+
+@given(PLANES)
+def test_pixels_are_kept_as_float32_and_read_only(pixels: np.ndarray) -> None:
+    scan = Scan(pixels)
+    assert scan.pixels.dtype == np.float32
+    assert scan.shape == pixels.shape
+    assert scan.is_volume == (pixels.ndim == 3)
+    np.testing.assert_array_equal(scan.pixels, pixels)
+    with pytest.raises(ValueError, match="read-only"):
+        scan.pixels[...] = 1
+
+
+@given(PLANES)
+def test_scan_owns_its_pixels(pixels: np.ndarray) -> None:
+    before = pixels.copy()
+    scan = Scan(pixels)
+    pixels += 1
+    np.testing.assert_array_equal(scan.pixels, before)
+
+
+def test_view_of_float32_array_is_copied() -> None:
+    pixels = np.zeros((8, 8), np.float32)
+    scan = Scan(pixels[:4])
+    pixels[:] = 7
+    assert scan.pixels.max() == 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.float64, np.bool_])
+def test_any_numeric_type_is_taken(dtype: type) -> None:
+    assert Scan(np.eye(4).astype(dtype)).pixels.dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 2, 2, 2), (), (0, 4), (3, 0, 4)])
+def test_wrong_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidScanError):
+        Scan(np.zeros(shape))
+
+
+@given(PLANES, st.data(), st.sampled_from([np.nan, np.inf, -np.inf]))
+def test_one_pixel_that_is_not_finite_is_refused(pixels: np.ndarray, data: st.DataObject, value: float) -> None:
+    broken = pixels.copy()
+    broken.flat[data.draw(st.integers(0, broken.size - 1))] = value
+    with pytest.raises(InvalidScanError, match="NaN or infinite"):
+        Scan(broken)
+
+
+@pytest.mark.parametrize("spacing", [(0.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (np.inf, 1.0), (1.0,), (1.0, 1.0, 1.0)])
+def test_impossible_spacing_is_refused(spacing: tuple[float, ...]) -> None:
+    with pytest.raises(InvalidScanError, match="spacing"):
+        Scan(np.eye(4), spacing, "user")
+
+
+def test_spacing_and_its_source_come_together() -> None:
+    with pytest.raises(InvalidScanError, match="spacing_source"):
+        Scan(np.eye(4), (1.0, 1.0))
+    with pytest.raises(InvalidScanError, match="spacing_source"):
+        Scan(np.eye(4), None, "dicom")
+    with pytest.raises(InvalidScanError, match="guess"):
+        Scan(np.eye(4), (1.0, 1.0), "guess")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "affine", [np.eye(3), np.full((4, 4), np.nan), np.zeros((4, 4)), np.diag([1.0, 1.0, 0.0, 1.0])]
+)
+def test_impossible_affine_is_refused(affine: np.ndarray) -> None:
+    with pytest.raises(InvalidScanError):
+        Scan(np.zeros((2, 3, 4)), affine=affine)
+
+
+def test_affine_is_copied_and_read_only() -> None:
+    affine = np.eye(4)
+    scan = Scan(np.zeros((2, 3, 4)), affine=affine)
+    affine[0, 0] = 9
+    assert scan.affine is not None
+    assert scan.affine[0, 0] == 1
+    with pytest.raises(ValueError, match="read-only"):
+        scan.affine[0, 0] = 2
+
+
+def test_scan_is_frozen() -> None:
+    scan = Scan(np.eye(4))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        scan.modality = "CT"  # type: ignore[misc]
+
+
+@given(PLANES.filter(lambda pixels: pixels.ndim == 2), LENGTHS, LENGTHS)
+def test_user_spacing_changes_nothing_else(pixels: np.ndarray, row: float, col: float) -> None:
+    scan = Scan(pixels, (2.0, 2.0), "dicom", modality="MR", source=Source("a.dcm", "0" * 64, "dicom"), warnings=("w",))
+    stated = scan.with_spacing((row, col))
+    assert stated.spacing_mm == (row, col)
+    assert stated.spacing_source == "user"
+    assert (stated.modality, stated.source, stated.warnings) == (scan.modality, scan.source, scan.warnings)
+    np.testing.assert_array_equal(stated.pixels, pixels)
+    assert scan.spacing_mm == (2.0, 2.0)
+
+
+def test_user_spacing_of_a_volume_keeps_the_slice_distance() -> None:
+    assert volume().with_spacing((1.0, 2.0)).spacing_mm == (3.0, 1.0, 2.0)
+    with pytest.raises(UsageError, match="slice distance"):
+        Scan(np.zeros((2, 3, 4))).with_spacing((1.0, 1.0))
+
+
+def test_user_spacing_needs_two_numbers() -> None:
+    with pytest.raises(UsageError, match="two numbers"):
+        Scan(np.eye(4)).with_spacing((1.0, 1.0, 1.0))  # type: ignore[arg-type]
+
+
+@given(st.integers(1, 6), st.data())
+def test_slice_keeps_pixels_spacing_and_place(slices: int, data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, slices - 1))
+    whole = volume(slices)
+    one = whole.slice(index)
+    np.testing.assert_array_equal(one.pixels, whole.pixels[index])
+    assert one.spacing_mm == (0.4, 0.5)
+    assert one.spacing_source == "nifti"
+    assert whole.affine is not None
+    assert one.affine is not None
+    for row, col in [(0, 0), (2, 3)]:
+        np.testing.assert_allclose(one.affine @ [0, row, col, 1], whole.affine @ [index, row, col, 1])
+
+
+@pytest.mark.parametrize(("slices", "middle"), [(1, 0), (2, 1), (5, 2)])
+def test_middle_slice_by_default(slices: int, middle: int) -> None:
+    whole = volume(slices)
+    np.testing.assert_array_equal(whole.slice().pixels, whole.pixels[middle])
+
+
+@pytest.mark.parametrize("index", [-1, 5, 99])
+def test_slice_that_does_not_exist(index: int) -> None:
+    with pytest.raises(UsageError, match=r"this scan has 5, numbered 0 to 4"):
+        volume(5).slice(index)
+
+
+def test_single_image_is_its_own_slice() -> None:
+    scan = Scan(np.eye(4))
+    assert scan.slice() is scan
+    assert scan.slice(0) is scan
+    with pytest.raises(UsageError, match="has 1, numbered 0 to 0"):
+        scan.slice(1)
+
+
+def test_errors_are_one_sentence_for_the_user() -> None:
+    for make in (lambda: Scan(np.zeros(3)), lambda: Scan(np.zeros((0, 1))), lambda: Scan(np.full((2, 2), np.nan))):
+        with pytest.raises(InputError) as caught:
+            make()
+        text = str(caught.value)
+        assert "\n" not in text
+        assert text.endswith(".")
