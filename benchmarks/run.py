@@ -10,9 +10,9 @@ Two pairs:
 2. one scan in process: ``Analyzer.analyze`` (read, classify, segment, measure) beside that Keras model's warm
    ``predict`` on an array that is already there.
 
-Each round measures one and then the other, and medians are compared, so that a machine that is busy slows both. Close other
-programs first. The picture must show a tumor to tumorlens, or the segmenter would not run; without ``--picture`` it is a
-phantom. Exit status 1 where a target is missed.
+Each round measures one and then the other, and medians are compared, so that a machine that is busy slows both down.
+Close other programs first. The picture must show a tumor to tumorlens, or the segmenter would not run; it is a phantom
+unless ``--picture`` names a scan. Exit status 1 where a target is missed.
 """
 
 from __future__ import annotations
@@ -132,7 +132,10 @@ def phantom_picture(folder: Path) -> Path:
 def in_child(call: Callable[[Path], Path], argument: Path) -> Path:
     """Call in a fresh process: Linux counts the peak memory of whoever starts a program as the program's own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(call, argument).result()
+        try:
+            return pool.submit(call, argument).result()
+        except RuntimeError as error:
+            raise SystemExit(str(error)) from error
 
 
 def compare_in_process(picture: Path, model: Path, calls: int) -> tuple[Cost, Cost]:

@@ -292,6 +292,7 @@ def test_a_missed_tumor_is_called_so() -> None:
     found = compare(PHANTOMS[GLIOMA], _answer(PHANTOMS[GLIOMA], "no_tumor"))
     assert (found.verdict.kind, found.dice) == ("wrong", 0)
     assert "was wrong: it missed this glioma" in found.verdict.sentence
+    assert (found.measures[0].measured, found.measures[0].difference_percent) == (0, -100)
     assert all(one.measured is None for one in found.measures[1:])
 
 
@@ -301,7 +302,8 @@ def test_a_tumor_seen_where_there_is_none_is_called_so() -> None:
     assert (found.verdict.kind, found.dice) == ("wrong", 0)
     area = PHANTOMS[MENINGIOMA].mask.sum() * phantom.spacing_mm[0] ** 2
     assert f"{area:.0f} mm² without a tumor were outlined" in found.verdict.sentence
-    assert all(one.true is None and one.difference_percent is None for one in found.measures)
+    assert [one.true for one in found.measures] == [0, None, None, None, None]
+    assert all(one.difference_percent is None for one in found.measures)
 
 
 def test_another_class_is_called_wrong_and_its_outline_judged_apart() -> None:
@@ -309,6 +311,8 @@ def test_another_class_is_called_wrong_and_its_outline_judged_apart() -> None:
     assert found.verdict.kind == "wrong"
     assert "shows a glioma, and it answered meningioma (71.0 %)" in found.verdict.sentence
     assert "Dice 1.00" in found.verdict.sentence
+    elsewhere = _answer(PHANTOMS[GLIOMA], "meningioma", np.roll(PHANTOMS[GLIOMA].mask, 100, axis=0))
+    assert compare(PHANTOMS[GLIOMA], elsewhere).verdict.sentence.endswith("judged apart: it misses the tumor.")
 
 
 def test_a_poor_outline_is_called_so_with_its_worst_measure() -> None:
@@ -335,8 +339,8 @@ def test_an_unsure_answer_names_the_second_class() -> None:
     unsure = replace(
         _answer(phantom), probabilities={"glioma": 0.45, "meningioma": 0.4, "pituitary": 0.1, "no_tumor": 0.05}
     )
-    assert "It was unsure: meningioma was close with 40.0 %." in compare(phantom, unsure).verdict.sentence
-    assert "unsure" not in compare(phantom, _answer(phantom)).verdict.sentence
+    assert "It was not sure (45.0 %): next came meningioma with 40.0 %." in compare(phantom, unsure).verdict.sentence
+    assert "not sure" not in compare(phantom, _answer(phantom)).verdict.sentence
 
 
 def test_differences_are_in_percent_of_the_truth() -> None:
@@ -434,7 +438,7 @@ def test_the_page_tells_what_went_wrong() -> None:
     wrong = _case(PHANTOMS[GLIOMA], _answer(PHANTOMS[GLIOMA], "no_tumor"))
     text = " ".join(_Page(_page([wrong])).text)
     assert "Wrong class" in text
-    assert wrong.comparison.verdict.sentence in text
+    assert wrong.comparison.verdict.sentence in text.replace("\N{NO-BREAK SPACE}", " ")
     assert "0 of 1 classes right" in " ".join(_tiles(_page([wrong])))
 
 
@@ -442,12 +446,15 @@ def test_the_table_holds_true_measured_and_difference(right_page: str) -> None:
     truth = PHANTOMS[PITUITARY].truth
     assert truth is not None
     section = right_page[right_page.index('id="phantom-pituitary"') : right_page.index('id="phantom-no-tumor"')]
-    area = section[section.index(">Area</th>") :]
+    area = section[section.index(">Area <span") :]
     cells = re.findall(r"<td[^>]*>(.*?)</td>", area[: area.index("</tr>")])
-    shown = [float(re.sub(r"<.*", "", cell)) for cell in cells[:2]]
+    shown = [float(cell) for cell in cells[:2]]
     measured = PHANTOMS[PITUITARY].mask.sum() * PHANTOMS[PITUITARY].spacing_mm[0] ** 2
     assert shown == [round(truth.area_mm2), round(measured)]
-    assert cells[2].replace("−", "-") == f"{100 * (measured / truth.area_mm2 - 1):+.1f} %"
+    assert (
+        cells[2].replace("\N{MINUS SIGN}", "-").replace("\N{NO-BREAK SPACE}", " ")
+        == f"{100 * (measured / truth.area_mm2 - 1):+.1f} %"
+    )
 
 
 def test_the_models_are_told_from_their_manifests() -> None:

@@ -113,16 +113,15 @@ def _survives(path: Path, content: bytes) -> None:
         assert np.isfinite(scan.pixels).all()
 
 
+_MAGICS = [
+    *(b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0+", b"BM" + b"\0" * 12 + b"\x28\0\0\0"),
+    *(b"\0" * 128 + b"DICM", b"\x08\0\x05\0CS", b"\x1f\x8b\x08", b"\x5c\1\0\0" + b"\0" * 340 + b"n+1\0"),
+]
 _FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @_FUZZ
-@given(
-    st.sampled_from(
-        [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"BM", b"\0" * 128 + b"DICM", b"\x1f\x8b\x08"]
-    ),
-    st.binary(max_size=600),
-)
+@given(st.sampled_from(_MAGICS), st.binary(max_size=600))
 def test_random_bytes_raise_nothing_else(tmp_path: Path, magic: bytes, rest: bytes) -> None:
     _survives(tmp_path / "random", magic + rest)
 

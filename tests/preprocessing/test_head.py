@@ -47,19 +47,21 @@ def small_head() -> np.ndarray:
     return cv2.copyMakeBorder(phantom.pixels, 40, 40, 60, 60, cv2.BORDER_CONSTANT, value=0.0)
 
 
-def test_burned_in_text_does_not_widen_the_box() -> None:
+@pytest.mark.parametrize(("size", "thickness"), [(0.4, 1), (0.6, 2)])
+def test_burned_in_text_does_not_widen_the_box(size: float, thickness: int) -> None:
     plain = small_head()
-    written = plain.copy()
-    cv2.putText(written, "R 12:30", (4, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255.0, 2)
-    assert_near(head_box(written), head_box(plain), 3)
+    written = plain.astype(np.uint8)
+    cv2.putText(written, "R 12:30", (4, 22), cv2.FONT_HERSHEY_SIMPLEX, size, 255.0, thickness)
+    assert_near(head_box(written.astype(np.float32)), head_box(plain), 3)
 
 
-def test_thin_frame_does_not_widen_the_box() -> None:
-    plain = small_head()
-    framed = plain.copy()
-    framed[[1, -2], :] = 255
-    framed[:, [1, -2]] = 255
-    assert_near(head_box(framed), head_box(plain), 3)
+@pytest.mark.parametrize("inset", [1, 4])
+def test_bright_frame_does_not_cost_any_of_the_head(inset: int) -> None:
+    framed = small_head()
+    head = np.pad(demo_phantoms()[1].head, ((40, 40), (60, 60)))
+    framed[[inset, -1 - inset], :] = 255
+    framed[:, [inset, -1 - inset]] = 255
+    assert head[head_box(framed).slices].sum() == head.sum()
 
 
 def test_wide_bright_border_falls_back_to_the_whole_slice() -> None:

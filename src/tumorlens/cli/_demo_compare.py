@@ -31,7 +31,7 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Measure:
-    """One line of the table: ``true`` and ``measured`` in ``unit``, ``None`` where there is nothing to measure."""
+    """One line of the table, in ``unit``; where there is no tumor, the area is 0 and the other values ``None``."""
 
     name: str
     unit: str
@@ -41,7 +41,7 @@ class Measure:
     @property
     def difference_percent(self) -> float | None:
         """Measured minus true, in percent of true."""
-        if self.true is None or self.measured is None:
+        if not self.true or self.measured is None:
             return None
         return 100.0 * (self.measured - self.true) / self.true
 
@@ -118,9 +118,12 @@ def compare(phantom: Phantom, analysis: Analysis) -> Comparison:
 
 def _measures(phantom: Phantom, mask: NDArray[np.bool_]) -> tuple[Measure, ...]:
     found = summarize(measure_mask(mask, phantom.spacing_mm))
+    values = (
+        (name, unit, getattr(phantom.truth, field, None), getattr(found, field)) for name, field, unit in MEASURES
+    )
     return tuple(
-        Measure(name, unit, getattr(phantom.truth, field, None), getattr(found, field))
-        for name, field, unit in MEASURES
+        Measure(name, unit, true or 0.0, measured or 0.0) if name == "Area" else Measure(name, unit, true, measured)
+        for name, unit, true, measured in values
     )
 
 
@@ -134,8 +137,8 @@ def _verdict(phantom: Phantom, analysis: Analysis, overlap: float | None, measur
     if analysis.mask is None or not analysis.mask.any():
         return Verdict("partly", "No outline", f"{name} is right, but the segmenter outlined nothing.{doubt}")
     if overlap < GOOD_DICE:
-        how = "misses the tumor" if overlap == 0 else f"is poor: Dice {overlap:.2f}, where 1 is perfect"
-        return Verdict("partly", "Poor outline", f"{name} is right, but the outline {how}.{_worst(measures)}{doubt}")
+        how = f"is poor: Dice {overlap:.2f}, where 1 is perfect.{_worst(measures)}" if overlap else "misses the tumor."
+        return Verdict("partly", "Poor outline", f"{name} is right, but the outline {how}{doubt}")
     agrees = f"{name} is right, and the outline agrees with the true one: Dice {overlap:.2f}, where 1 is perfect."
     return Verdict("right", "Right", f"{agrees}{_worst(measures)}{doubt}")
 
@@ -144,15 +147,15 @@ def _what_went_wrong(phantom: Phantom, analysis: Analysis, overlap: float | None
     answer, sure = title_of(analysis.label).lower(), percent(analysis.confidence)
     if phantom.truth is None:
         area = measures[0].measured if measures else None
-        outlined = "nothing was outlined" if area is None else f"{area:.0f} mm² without a tumor were outlined"
+        outlined = "nothing was outlined" if not area else f"{area:.0f} mm² without a tumor were outlined"
         return f"The model was wrong: it answered {answer} ({sure}) on a head without a tumor, and {outlined}."
     shown = title_of(phantom.label).lower()
     if analysis.label == TumorClass.NO_TUMOR:
         return f"The model was wrong: it missed this {shown} and answered no tumor ({sure}), so nothing was outlined."
-    outline = "none was found" if not overlap else f"Dice {overlap:.2f}"
+    outline = f"Dice {overlap:.2f}.{_worst(measures)}" if overlap else "it misses the tumor."
     return (
         f"The model was wrong: this phantom shows a {shown}, and it answered {answer} ({sure}). The outline, which a "
-        f"second model draws, is judged apart: {outline}.{_worst(measures)}"
+        f"second model draws, is judged apart: {outline}"
     )
 
 
@@ -173,4 +176,5 @@ def _doubt(analysis: Analysis) -> str:
     if analysis.confidence >= SURE or len(ranked) < 2:
         return ""
     label, probability = ranked[1]
-    return f" It was unsure: {title_of(label).lower()} was close with {percent(probability)}."
+    following = f"{title_of(label).lower()} with {percent(probability)}"
+    return f" It was not sure ({percent(analysis.confidence)}): next came {following}."

@@ -66,7 +66,8 @@ def blend_heat(gray: NDArray[np.uint8], activation: NDArray[np.float32]) -> NDAr
     level = np.clip(cv2.resize(activation, size, interpolation=cv2.INTER_LINEAR), 0, 1)
     color = cv2.applyColorMap(np.rint(255 * level).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, :, ::-1]
     weight = HEAT_OPACITY * level[:, :, None]
-    return np.rint(gray * (1 - weight) + color * weight).astype(np.uint8)
+    blended: NDArray[np.uint8] = np.rint(gray * (1 - weight) + color * weight).astype(np.uint8)
+    return blended
 
 
 def _mask(phantom: Phantom, mask: NDArray[np.bool_] | None) -> bytes | None:

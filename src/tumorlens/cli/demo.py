@@ -37,7 +37,7 @@ class Case:
 
 def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to.")] = Path("tumorlens-demo"),
-    overwrite: Annotated[bool, typer.Option(help="Write into a folder that holds other files.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write into a folder that holds other files.")] = False,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Analyze four made head phantoms, and write a page that measures the answers against the truth.
@@ -76,9 +76,8 @@ def prepare_folder(folder: Path, overwrite: bool = False) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise OutputError(f"'{folder}' is not a folder, or lies in a file: name a folder with --out.") from error
     except OSError as error:
-        reason = (
-            "permission denied" if error.errno in (errno.EACCES, errno.EPERM) else error.strerror or "unknown error"
-        )
+        denied = error.errno in (errno.EACCES, errno.EPERM)
+        reason = "permission denied" if denied else error.strerror or type(error).__name__
         raise OutputError(f"The folder '{folder}' cannot be used, {reason}: name another with --out.") from error
     # A demo that was cut off has left its own files, and no page yet.
     own = {name + ending for name in NAMES for ending in ("", *OUTPUTS)}
@@ -136,9 +135,8 @@ def _print_answers(cases: list[Case], page: Path) -> None:
     from tumorlens.cli._demo_compare import percent
     from tumorlens.inference.document import NOTICE
 
-    table = Table(
-        box=SIMPLE_HEAD, padding=(0, 1), title="Four head phantoms, drawn and no patients", title_justify="left"
-    )
+    title = "Four head phantoms: drawn, no patients"
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), title=title, title_justify="left")
     for name in ("Phantom", "Answer"):
         table.add_column(name, no_wrap=True)
     for name in ("Confidence", "True mm²", "Measured mm²", "Dice"):
@@ -159,9 +157,8 @@ def _print_answers(cases: list[Case], page: Path) -> None:
     console.print(table)
     console.print(Text(f"The page with pictures and measurements: {page}"), soft_wrap=True)
     console.print(Text(NOTICE), style="dim")
-    console.print(
-        Text("\nNow your own scan (--spacing ROW,COL gives millimeters where the file states none):"), soft_wrap=True
-    )
+    hint = "\nNow your own scan (--spacing ROW,COL gives millimeters where the file states none):"
+    console.print(Text(hint), soft_wrap=True)
     console.print(Text("  tumorlens analyze your-scan.png --out results"), style="bold", soft_wrap=True)
 
 

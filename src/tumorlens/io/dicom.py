@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import InputError, LimitError, UnreadableFileError
-from tumorlens.io.codestream import frame_size
 from tumorlens.io.color import COLOR_WARNING, is_grey, luma
 from tumorlens.io.decoding import guarded, hush
+from tumorlens.io.frames import stored_pixels
 from tumorlens.io.limits import MAX_FILE_BYTES, check_picture, checked_pixels
 from tumorlens.scan import Scan, Source
 
@@ -118,23 +118,12 @@ def _check_header(dataset: FileDataset) -> None:
     if not isinstance(rows, int) or not isinstance(cols, int):
         raise UnreadableFileError("This DICOM file does not state its Rows and Columns: export it again.")
     check_picture(rows, cols)
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if not syntax.is_transfer_syntax or not syntax.is_encapsulated:
-        return
-    from pydicom.encaps import generate_frames
-
-    stated = frame_size(next(generate_frames(dataset.PixelData, number_of_frames=1)))
-    if stated is not None and stated != (rows, cols):
-        raise UnreadableFileError(
-            f"The compressed picture in this DICOM file is {stated[0]:,} x {stated[1]:,} pixels and its header says "
-            f"{rows:,} x {cols:,}: export it again."
-        )
 
 
 def _grey_pixels(dataset: FileDataset, warnings: list[str]) -> NDArray[Any]:
     from pydicom.pixels.processing import apply_color_lut
 
-    stored = _stored_pixels(dataset)
+    stored = stored_pixels(dataset)
     kind = str(dataset.get("PhotometricInterpretation", ""))
     if kind == "PALETTE COLOR":
         stored = apply_color_lut(stored, dataset)
@@ -148,33 +137,6 @@ def _grey_pixels(dataset: FileDataset, warnings: list[str]) -> NDArray[Any]:
         )
     pixels = _windowed(_rescaled(stored, dataset), dataset, warnings)
     return pixels.max() + pixels.min() - pixels if kind == "MONOCHROME1" else pixels
-
-
-def _stored_pixels(dataset: FileDataset) -> NDArray[Any]:
-    """Pixels as stored, ``[rows, cols]`` or RGB ``[rows, cols, 3]``."""
-    from pydicom.pixels.decoders.base import get_decoder
-    from pydicom.pixels.utils import pixel_array
-
-    syntax = dataset.file_meta.TransferSyntaxUID
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError:
-        decoder = None
-    if decoder is None or not decoder.is_available:
-        name = syntax.name if syntax.is_transfer_syntax else "an unknown or private compression"
-        raise UnreadableFileError(f"The pixels are stored as {name}, which is not read: export them uncompressed.")
-    hush("pydicom")
-    _hush_gdcm()
-    return pixel_array(dataset)
-
-
-def _hush_gdcm() -> None:
-    try:
-        import gdcm
-    except ImportError:
-        return
-    for switch in ("DebugOff", "WarningOff", "ErrorOff"):
-        getattr(gdcm.Trace, switch)()
 
 
 def _rescaled(stored: NDArray[Any], dataset: FileDataset) -> NDArray[np.float64]:

@@ -80,6 +80,6 @@ def build_model(name: str, task: Task, *, in_channels: int, outputs: int, parame
     build = getattr(importlib.import_module(module), attribute)
     try:
         model: nn.Module = build(in_channels=in_channels, outputs=outputs, **{**entry.defaults, **parameters})
-    except (TypeError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError(f"The model '{name}' cannot be built with {parameters}: {error}.") from error
     return model

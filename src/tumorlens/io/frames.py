@@ -1,0 +1,118 @@
+"""Stored pixels of a DICOM image, each compression by the decoder that survives damaged input."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from tumorlens.errors import UnreadableFileError
+from tumorlens.io.codestream import frame_size
+
+if TYPE_CHECKING:
+    from pydicom.dataset import FileDataset
+
+_BY_PLUGIN = {
+    "1.2.840.10008.1.2.4.50": "pillow",  # JPEG baseline
+    "1.2.840.10008.1.2.4.51": "pillow",  # JPEG extended, at 8 bits
+    "1.2.840.10008.1.2.4.80": "pyjpegls",
+    "1.2.840.10008.1.2.4.81": "pyjpegls",
+    "1.2.840.10008.1.2.4.90": "pylibjpeg",  # JPEG 2000, by OpenJPEG
+    "1.2.840.10008.1.2.4.91": "pylibjpeg",
+    "1.2.840.10008.1.2.4.201": "pylibjpeg",  # high-throughput JPEG 2000
+    "1.2.840.10008.1.2.4.202": "pylibjpeg",
+    "1.2.840.10008.1.2.4.203": "pylibjpeg",
+    "1.2.840.10008.1.2.5": "pydicom",  # RLE
+}
+_BY_GDCM = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")  # lossless JPEG
+_SECONDS = 120
+
+
+def stored_pixels(dataset: FileDataset) -> NDArray[Any]:
+    """Pixels as stored, ``[rows, cols]``, or RGB ``[rows, cols, 3]`` for RGB and YBR images.
+
+    Args:
+        dataset: a single-frame image of checked size; a compressed one may have its pixels replaced by decoded ones.
+
+    Raises:
+        UnreadableFileError: the compression is not read, or the frame disagrees with the header or is damaged.
+    """
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.pixels.utils import pixel_array
+
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_transfer_syntax or syntax.is_private:
+        raise UnreadableFileError(
+            "The pixels are stored by an unknown or private transfer syntax: export them uncompressed."
+        )
+    if not syntax.is_encapsulated:
+        return pixel_array(dataset)
+    plugin = _BY_PLUGIN.get(syntax)
+    if plugin is not None and plugin in get_decoder(syntax).available_plugins:
+        _check_frame(_frame(dataset), dataset)
+        return pixel_array(dataset, decoding_plugin=plugin)
+    if syntax in _BY_GDCM:
+        _decode_apart(dataset)
+        return pixel_array(dataset)
+    raise UnreadableFileError(f"The pixels are stored as {syntax.name}, which is not read: export them uncompressed.")
+
+
+def _frame(dataset: FileDataset) -> bytes:
+    from pydicom.encaps import generate_frames
+
+    return next(generate_frames(dataset.PixelData, number_of_frames=1))
+
+
+def _check_frame(frame: bytes, dataset: FileDataset) -> None:
+    """Holds the size that a frame states against the header's, since decoders believe the frame."""
+    stated, rows, cols = frame_size(frame), int(dataset.Rows), int(dataset.Columns)
+    if stated is not None and stated != (rows, cols):
+        raise UnreadableFileError(
+            f"The compressed picture in this DICOM file is {stated[0]:,} x {stated[1]:,} pixels and its header says "
+            f"{rows:,} x {cols:,}: export it again."
+        )
+
+
+def _decode_apart(dataset: FileDataset) -> None:
+    """Replaces a compressed frame by its pixels, decoded by GDCM in a process of its own."""
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    found = importlib.util.find_spec("gdcm")
+    if found is None or found.origin is None or not sys.executable:
+        raise UnreadableFileError("Lossless JPEG needs the package 'python-gdcm': install it, or export uncompressed.")
+    frame = _frame(dataset)
+    _check_frame(frame, dataset)
+    elements: dict[str, Any] = {
+        "rows": int(dataset.Rows),
+        "columns": int(dataset.Columns),
+        "samples": int(dataset.SamplesPerPixel),
+        "bits_allocated": int(dataset.BitsAllocated),
+        "bits_stored": int(dataset.BitsStored),
+        "signed": int(dataset.PixelRepresentation),
+        "photometric": str(dataset.PhotometricInterpretation),
+        "syntax": str(dataset.file_meta.TransferSyntaxUID),
+    }
+    program = Path(__file__).with_name("gdcm_frame.py")
+    package = Path(found.origin).parent
+    folder = package.parent if found.submodule_search_locations else package
+    # -P: the folder of the program holds modules of ours whose names must not hide others.
+    done = subprocess.run(
+        [sys.executable, "-P", str(program), str(folder), json.dumps(elements)],
+        input=frame,
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    size = elements["rows"] * elements["columns"] * elements["samples"] * elements["bits_allocated"] // 8
+    if done.returncode != 0 or len(done.stdout) != size:
+        raise UnreadableFileError("The losslessly compressed picture in this DICOM file is damaged: export it again.")
+    del dataset.PixelData
+    dataset.add_new("PixelData", "OW", done.stdout)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if elements["samples"] > 1:
+        dataset.PlanarConfiguration = 0

@@ -1,0 +1,46 @@
+// Numbers and dates as people read them.
+
+import { t } from "./strings.js";
+
+const NARROW_SPACE = "\u202f";
+
+export function number(value, decimals = 1) {
+  return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+export function percent(value, decimals = 1) {
+  return `${number(value * 100, decimals)}${NARROW_SPACE}%`;
+}
+
+/** A length, area or other value with its unit; null gives a dash. */
+export function quantity(value, unit, decimals = 1) {
+  if (value === null || value === undefined) return t("none");
+  const shown = number(value, Number.isInteger(value) && unit.startsWith("px") ? 0 : decimals);
+  return unit ? `${shown}${NARROW_SPACE}${unit}` : shown;
+}
+
+/** With its sign, "+12.3 mm" or "−4 px". */
+export function signed(value, unit, decimals = 1) {
+  const sign = value > 0 ? "+" : value < 0 ? "\u2212" : "\u00b1";
+  return sign + quantity(Math.abs(value), unit, decimals);
+}
+
+export function bytes(count) {
+  if (count >= 1e6) return `${number(count / 1e6, count < 1e7 ? 1 : 0)} MB`;
+  return `${number(Math.max(1, count / 1e3), 0)} kB`;
+}
+
+export function when(iso) {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return "";
+  const today = new Date().toDateString() === date.toDateString();
+  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  if (today) return time;
+  return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" })}, ${time}`;
+}
+
+export function className(label) {
+  const key = `class.${label}`;
+  const text = t(key);
+  return text === key ? label : text;
+}
