@@ -18,6 +18,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
@@ -153,17 +154,15 @@ def test_near_lossless_jpeg_ls() -> None:
     assert np.abs(read(dicom_bytes(dataset)).pixels - STORED).max() <= 3
 
 
-@pytest.mark.parametrize("pixels", [STORED, (STORED.astype(np.int16) - 900)])
-@pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLosslessSV1])
-def test_lossless_jpeg(tmp_path: Path, syntax: pydicom.uid.UID, pixels: np.ndarray) -> None:
-    plain, packed = tmp_path / "plain.dcm", tmp_path / "packed.dcm"
-    plain.write_bytes(dicom_bytes(dicom_dataset(pixels)))
+def by_gdcm(folder: Path, dataset: pydicom.FileDataset, syntax: pydicom.uid.UID) -> Path:
+    """The image, compressed by GDCM."""
+    plain, packed = folder / "plain.dcm", folder / "packed.dcm"
+    plain.write_bytes(dicom_bytes(dataset))
     reader = gdcm.ImageReader()
     reader.SetFileName(str(plain))
     assert reader.Read()
     change = gdcm.ImageChangeTransferSyntax()
-    kind = gdcm.TransferSyntax.GetTSType(str(syntax))
-    change.SetTransferSyntax(gdcm.TransferSyntax(kind))
+    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str(syntax))))
     change.SetInput(reader.GetImage())
     assert change.Change()
     writer = gdcm.ImageWriter()
@@ -172,7 +171,33 @@ def test_lossless_jpeg(tmp_path: Path, syntax: pydicom.uid.UID, pixels: np.ndarr
     writer.SetImage(change.GetOutput())
     assert writer.Write()
     assert pydicom.dcmread(packed).file_meta.TransferSyntaxUID == syntax
-    assert np.array_equal(read_scan(packed).pixels, pixels)
+    return packed
+
+
+@pytest.mark.parametrize("pixels", [STORED, STORED.astype(np.int16) - 900, np.dstack([ramp(), ramp(), 255 - ramp()])])
+@pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLosslessSV1])
+def test_lossless_jpeg(tmp_path: Path, syntax: pydicom.uid.UID, pixels: np.ndarray) -> None:
+    dataset = dicom_dataset(pixels)
+    expected = read(dicom_bytes(dataset))
+    scan = read_scan(by_gdcm(tmp_path, dataset, syntax))
+    assert np.array_equal(scan.pixels, expected.pixels)
+    assert scan.warnings == expected.warnings
+
+
+def test_extended_jpeg_of_12_bits(tmp_path: Path) -> None:
+    wave = np.add.outer(np.sin(np.arange(64) / 5), np.cos(np.arange(48) / 7))
+    pixels = np.rint(2048 + 1000 * wave).astype(np.uint16)
+    dataset = dicom_dataset(pixels, BitsStored=12, HighBit=11)
+    assert np.abs(read_scan(by_gdcm(tmp_path, dataset, JPEGExtended12Bit)).pixels - pixels).max() <= 8
+
+
+def test_a_decoder_that_ends_its_process_ends_only_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = by_gdcm(tmp_path, dicom_dataset(STORED), JPEGLosslessSV1)
+    program = tmp_path / "gdcm_frame.py"
+    program.write_text("import os; os.abort()")
+    monkeypatch.setattr("tumorlens.io.frames._PROGRAM", program)
+    with pytest.raises(UnreadableFileError, match="is damaged"):
+        read_scan(path)
 
 
 def test_baseline_jpeg_grey_and_color() -> None:
@@ -221,7 +246,7 @@ def test_modality_warnings() -> None:
         (dicom_bytes(dicom_dataset(STORED))[:140], "holds no pixels"),
         (dicom_bytes(dicom_dataset(STORED, PhotometricInterpretation="HSV")), "PhotometricInterpretation"),
         (dicom_bytes(dicom_dataset(STORED, PhotometricInterpretation=None)), "PhotometricInterpretation|truncated"),
-        (encapsulated(dicom_dataset(STORED), b"\1" * 400, JPEG2000Lossless), "truncated, damaged"),
+        (encapsulated(dicom_dataset(STORED), b"\1" * 400, JPEG2000Lossless), "is damaged"),
         (encapsulated(dicom_dataset(ramp()), pillow_bytes(ramp(), "JPEG")[:300], JPEGBaseline8Bit), "damaged"),
         (encapsulated(dicom_dataset(STORED), b"\1" * 400, MPEG2MPML), "MPEG2 Main Profile"),
     ],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _BY_PLUGIN = {
     "1.2.840.10008.1.2.4.50": "pillow",  # JPEG baseline
-    "1.2.840.10008.1.2.4.51": "pillow",  # JPEG extended, at 8 bits
+    "1.2.840.10008.1.2.4.51": "pillow",  # JPEG extended
     "1.2.840.10008.1.2.4.80": "pyjpegls",
     "1.2.840.10008.1.2.4.81": "pyjpegls",
     "1.2.840.10008.1.2.4.90": "pylibjpeg",  # JPEG 2000, by OpenJPEG
@@ -27,9 +27,11 @@ _BY_PLUGIN = {
     "1.2.840.10008.1.2.4.201": "pylibjpeg",  # high-throughput JPEG 2000
     "1.2.840.10008.1.2.4.202": "pylibjpeg",
     "1.2.840.10008.1.2.4.203": "pylibjpeg",
-    "1.2.840.10008.1.2.5": "pydicom",  # RLE
+    "1.2.840.10008.1.2.5": "pydicom",
 }
-_BY_GDCM = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")  # lossless JPEG
+_BY_GDCM = ("1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")  # 12-bit and lossless JPEG
+_RLE = "1.2.840.10008.1.2.5"
+_PROGRAM = Path(__file__).with_name("gdcm_frame.py")
 _SECONDS = 120
 
 
@@ -53,6 +55,8 @@ def stored_pixels(dataset: FileDataset) -> NDArray[Any]:
     if not syntax.is_encapsulated:
         return pixel_array(dataset)
     plugin = _BY_PLUGIN.get(syntax)
+    if plugin == "pillow" and dataset.BitsStored > 8:
+        plugin = None
     if plugin is not None and plugin in get_decoder(syntax).available_plugins:
         _check_frame(_frame(dataset), dataset)
         return pixel_array(dataset, decoding_plugin=plugin)
@@ -70,8 +74,12 @@ def _frame(dataset: FileDataset) -> bytes:
 
 def _check_frame(frame: bytes, dataset: FileDataset) -> None:
     """Holds the size that a frame states against the header's, since decoders believe the frame."""
+    if dataset.file_meta.TransferSyntaxUID == _RLE:
+        return
     stated, rows, cols = frame_size(frame), int(dataset.Rows), int(dataset.Columns)
-    if stated is not None and stated != (rows, cols):
+    if stated is None:
+        raise UnreadableFileError("The compressed picture in this DICOM file is damaged: export it again.")
+    if stated != (rows, cols):
         raise UnreadableFileError(
             f"The compressed picture in this DICOM file is {stated[0]:,} x {stated[1]:,} pixels and its header says "
             f"{rows:,} x {cols:,}: export it again."
@@ -84,7 +92,9 @@ def _decode_apart(dataset: FileDataset) -> None:
 
     found = importlib.util.find_spec("gdcm")
     if found is None or found.origin is None or not sys.executable:
-        raise UnreadableFileError("Lossless JPEG needs the package 'python-gdcm': install it, or export uncompressed.")
+        raise UnreadableFileError(
+            "Lossless or 12-bit JPEG needs the package 'python-gdcm': install it, or export uncompressed."
+        )
     frame = _frame(dataset)
     _check_frame(frame, dataset)
     elements: dict[str, Any] = {
@@ -97,12 +107,11 @@ def _decode_apart(dataset: FileDataset) -> None:
         "photometric": str(dataset.PhotometricInterpretation),
         "syntax": str(dataset.file_meta.TransferSyntaxUID),
     }
-    program = Path(__file__).with_name("gdcm_frame.py")
     package = Path(found.origin).parent
     folder = package.parent if found.submodule_search_locations else package
     # -P: the folder of the program holds modules of ours whose names must not hide others.
     done = subprocess.run(
-        [sys.executable, "-P", str(program), str(folder), json.dumps(elements)],
+        [sys.executable, "-P", str(_PROGRAM), str(folder), json.dumps(elements)],
         input=frame,
         capture_output=True,
         timeout=_SECONDS,
@@ -110,7 +119,7 @@ def _decode_apart(dataset: FileDataset) -> None:
     )
     size = elements["rows"] * elements["columns"] * elements["samples"] * elements["bits_allocated"] // 8
     if done.returncode != 0 or len(done.stdout) != size:
-        raise UnreadableFileError("The losslessly compressed picture in this DICOM file is damaged: export it again.")
+        raise UnreadableFileError("The compressed picture in this DICOM file is damaged: export it again.")
     del dataset.PixelData
     dataset.add_new("PixelData", "OW", done.stdout)
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

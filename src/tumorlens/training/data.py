@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Sampler
 from tumorlens.augmentation import Augmentation
 from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.records import Record
-from tumorlens.errors import DatasetError
+from tumorlens.errors import DatasetError, InputError
 from tumorlens.io import read_scan
 from tumorlens.labels import CLASSES
 from tumorlens.preprocessing import Preprocessing
@@ -59,7 +59,10 @@ def prepare_records(
     images = np.zeros((len(records), *plain.size), dtype=np.float16)
     masks = np.zeros(images.shape, dtype=np.bool_) if with_masks else None
     for index, record in enumerate(records):
-        pixels = read_scan(record.path).pixels
+        try:
+            pixels = read_scan(record.path).pixels
+        except InputError as error:
+            raise type(error)(f"{record.path}: {error}") from error
         prepared = plain(pixels)
         images[index] = prepared.array[0]
         if masks is not None:

@@ -179,5 +179,3 @@ def _is_unsafe(name: str) -> bool:
 def _is_clutter(name: str) -> bool:
     parts = name.split("/")
     return any(part.startswith(".") or part == "__MACOSX" for part in parts) or parts[-1].upper() == "DICOMDIR"
-
-

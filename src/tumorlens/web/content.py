@@ -13,7 +13,7 @@ ZIP_MAGIC = b"PK\x03\x04"
 EMPTY_ZIP_MAGIC = b"PK\x05\x06"
 _TAIL_BYTES = 22 + 65_535
 _MARKUP = re.compile(rb"<(!doctype\s+html|html|head|body|script|iframe|svg|object|embed)[\s>/]", re.IGNORECASE)
-_EXECUTABLE = (b"MZ", b"\x7fELF", b"#!", b"%PDF", b"PK", b"GIF8", b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II", b"MM", b"<")
+_FOREIGN = tuple(b"MZ,\x7fELF,#!,%PDF,PK,GIF8,\x89PNG,\xff\xd8\xff,BM,II,MM,<".split(b","))
 
 
 def is_zip(path: Path) -> bool:
@@ -54,7 +54,7 @@ def check_content(path: Path) -> None:
 
 
 def _second_nature(head: bytes, tail: bytes, found: str) -> str | None:
-    if found == "dicom" and head[128:132] == b"DICM" and head.startswith(_EXECUTABLE):
+    if found == "dicom" and head[128:132] == b"DICM" and head.startswith(_FOREIGN):
         return "another kind of file in its preamble"
     if b"%PDF-" in head[:1024]:
         return "a PDF document"
@@ -69,4 +69,4 @@ def _ends_as_zip(tail: bytes) -> bool:
     if place < 0 or place + 22 > len(tail):
         return False
     disk, start_disk, here, entries, _, _, comment = struct.unpack_from("<HHHHIIH", tail, place + 4)
-    return disk == start_disk == 0 and here == entries and place + 22 + comment <= len(tail)
+    return bool(disk == start_disk == 0 and here == entries and place + 22 + comment <= len(tail))

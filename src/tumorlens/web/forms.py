@@ -78,7 +78,7 @@ class FormReader:
         try:
             self._parser.write(data)
         except FormParserError as error:
-            raise ProblemError("bad-request", "The body is no multipart form: send one, with the files in it.") from error
+            raise ProblemError("bad-request", "The body is no multipart form: send the files in one.") from error
 
     def finish(self) -> Form:
         """The form, complete.
@@ -185,7 +185,9 @@ class _FilePart:
             form.uploads.append(Upload(self.name, self.path, self.size))
             return
         remove(self.path)
-        error = ProblemError("too-large", f"This file is {self.size:,} bytes, and the limit is {self.limit:,}: crop it.")
+        error = ProblemError(
+            "too-large", f"This file is {self.size:,} bytes, and the limit is {self.limit:,}: crop it."
+        )
         form.refused.append((self.name, error.problem))
 
     def abandon(self) -> None:

@@ -69,7 +69,9 @@ class Settings:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}: it must be at least 1.")
         if self.time_limit_s <= 0 or self.idle_limit_s <= 0:
-            raise UsageError(f"The time limits are {self.time_limit_s} and {self.idle_limit_s} s: both must be above 0.")
+            raise UsageError(
+                f"The time limits are {self.time_limit_s} and {self.idle_limit_s} s: both must be above 0."
+            )
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and self.token.strip()):
             raise UsageError("The token has no characters, or others than visible ASCII ones: choose another.")
         if is_loopback(self.host):

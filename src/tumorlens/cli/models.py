@@ -1,0 +1,132 @@
+"""``tumorlens models``: the models that ship."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tumorlens.errors import UsageError, WeightsError
+
+if TYPE_CHECKING:
+    from tumorlens.inference import Manifest
+    from tumorlens.inference.manifest import Metric
+
+EPILOG = """\b
+Examples:
+  tumorlens models
+  tumorlens models classifier-small
+  tumorlens models --json"""
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A model to show in full.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """List the models that ship: task, version, size, licence, sha256, and metrics with their 95 % intervals.
+
+    With NAME: its card and its whole manifest.
+    """
+    from tumorlens.cli.text import for_stdout
+    from tumorlens.inference.shipped import shipped_models, weights_folder
+
+    folders = shipped_models()
+    if not folders:
+        raise WeightsError(f"There is no model in {weights_folder()}: install tumorlens again.")
+    if name is not None:
+        folders = [folder for folder in folders if folder.name == name]
+        if not folders:
+            known = ", ".join(folder.name for folder in shipped_models())
+            raise UsageError(f"There is no model '{name}': there are {known}.")
+    if json:
+        document = [_described(folder) for folder in folders]
+        typer.echo(for_stdout(json_module.dumps(document if name is None else document[0], ensure_ascii=False)))
+    elif name is None:
+        _print_list(folders)
+    else:
+        _print_model(folders[0])
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    from tumorlens.inference import read_manifest
+
+    manifest = read_manifest(folder)
+    return {
+        "id": manifest.id,
+        "bytes": _size(folder),
+        "card": _card(folder),
+        "manifest": manifest.model_dump(mode="json"),
+    }
+
+
+def _print_list(folders: list[Path]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from tumorlens.cli.group import NOTICE
+    from tumorlens.inference import read_manifest
+
+    console = Console(highlight=False)
+    for folder in folders:
+        manifest = read_manifest(folder)
+        console.print(Text(f"{manifest.name} {manifest.version}", style="bold"), Text(f"{manifest.title}"))
+        console.print(_facts(folder, manifest))
+    console.print(Text("tumorlens models NAME shows the card; tumorlens doctor verifies the checksums."))
+    console.print(Text(NOTICE))
+
+
+def _print_model(folder: Path) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from tumorlens.cli.group import NOTICE
+    from tumorlens.inference import read_manifest
+
+    console = Console(highlight=False)
+    manifest = read_manifest(folder)
+    console.print(Text(_card(folder) or f"There is no card for {manifest.name}."), soft_wrap=True)
+    console.print(Text("Manifest", style="bold"))
+    console.print(Text(manifest.model_dump_json(indent=2)), soft_wrap=True)
+    console.print(Text(NOTICE))
+
+
+def _facts(folder: Path, manifest: Manifest) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    facts = [
+        ("task", manifest.task),
+        ("size", f"{_size(folder) / 1e6:.1f} MB"),
+        ("licence", manifest.licence),
+        ("sha256", manifest.sha256),
+        *(("metric", _figure(metric)) for metric in manifest.metrics),
+    ]
+    for label, fact in facts:
+        table.add_row(label, Text(fact, overflow="fold"))
+    return table
+
+
+def _figure(metric: Metric) -> str:
+    interval = f"{metric.low:.3f} to {metric.high:.3f}"
+    return f"{metric.name} {metric.value:.3f} (95 % interval {interval}; {metric.images:,} images: {metric.data})"
+
+
+def _card(folder: Path) -> str | None:
+    from tumorlens.inference.manifest import CARD_FILE
+
+    try:
+        return (folder / CARD_FILE).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
+def _size(folder: Path) -> int:
+    from tumorlens.inference.manifest import MODEL_FILE
+
+    try:
+        return (folder / MODEL_FILE).stat().st_size
+    except OSError as error:
+        raise WeightsError(f"The model file of {folder.name} is missing: install tumorlens again.") from error

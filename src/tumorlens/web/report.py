@@ -1,0 +1,144 @@
+"""The report: one page that stands alone, to be kept or printed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from html import escape
+
+from tumorlens.inference.document import NOTICE, AnalysisDocument, RegionDocument
+from tumorlens.io import draw_overlay, encode_png
+from tumorlens.labels import TumorClass
+from tumorlens.web.findings import mask_of
+from tumorlens.web.render import Finished, display
+
+_MAX_SIDE = 640
+_SPACING_SOURCES = {"dicom": "the DICOM file", "nifti": "the NIfTI file", "user": "the user", "none": "nobody"}
+
+STYLE = """
+@page { size: A4; margin: 14mm }
+body { font: 14px/1.45 system-ui, sans-serif; color: #16202a; background: #fff; max-width: 60rem; margin: 1.5rem auto;
+  padding: 0 1rem }
+h1 { font-size: 1.35rem; margin: 0 } h2 { font-size: 1rem; margin: 1.2rem 0 .4rem }
+.notice { border: 2px solid #a15c00; padding: .4rem .7rem; font-weight: 600; margin: .8rem 0 }
+.pictures { display: flex; gap: 1rem; flex-wrap: wrap } figure { margin: 0; flex: 1 1 15rem }
+img { width: 100%; background: #000; image-rendering: auto } figcaption { color: #4a5865 }
+table { border-collapse: collapse; width: 100% } th, td { text-align: right; padding: .2rem .5rem;
+  border-bottom: 1px solid #c9d1d8 } th:first-child, td:first-child { text-align: left }
+small, .meta td { overflow-wrap: anywhere } meter { width: 12rem; height: .9rem }
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+CSP = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; base-uri 'none'; form-action 'none'; sandbox"
+)
+"""Content security policy of the page: its own style and its own pictures, and no script at all."""
+
+
+def report_html(finished: Finished) -> bytes:
+    """The page, UTF-8, self-contained: pictures are inside of it, and it asks for nothing."""
+    entry, document = finished.entry, finished.document
+    parts = [
+        f"<h1>{escape(document.message)}</h1>",
+        f"<p>{escape(entry.name)}, asked for {escape(entry.created)}</p>",
+        f'<p class="notice" role="note">{escape(NOTICE)} Do not base a diagnosis or treatment on it.</p>',
+        _pictures(finished),
+        "<h2>Probabilities</h2>" + _probabilities(document),
+        "<h2>Measurements</h2>" + _measurements(document),
+        _warnings(document),
+        _correction(finished),
+        f"<h2>Note</h2><p>{escape(entry.note)}</p>" if entry.note else "",
+        "<h2>Made from</h2>" + _origin(document),
+    ]
+    body = "\n".join(part for part in parts if part)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(entry.name)}: {escape(document.message)}</title><style>{STYLE}</style></head>\n"
+        f"<body>\n{body}\n</body></html>\n"
+    ).encode()
+
+
+def _pictures(finished: Finished) -> str:
+    document, pictures = finished.document, finished.pictures
+    mask = mask_of(document)
+    overlay = draw_overlay(pictures.pixels, mask, spacing_mm=document.spacing_mm, max_side=_MAX_SIDE)
+    plain = draw_overlay(display(pictures.pixels), None, max_side=_MAX_SIDE)
+    shown = [("The slice", plain), ("With the outline" if mask is not None else "No tumor detected", overlay)]
+    figures = "".join(
+        f'<figure><img alt="{escape(title)}" src="data:image/png;base64,{base64.b64encode(encode_png(one)).decode()}">'
+        f"<figcaption>{escape(title)}</figcaption></figure>"
+        for title, one in shown
+    )
+    return f'<div class="pictures">{figures}</div>'
+
+
+def _probabilities(document: AnalysisDocument) -> str:
+    rows = "".join(
+        f'<tr><td>{escape(_title(name))}</td><td><meter min="0" max="1" value="{value:.4f}">{value:.1%}</meter></td>'
+        f"<td>{value:.1%}</td></tr>"
+        for name, value in sorted(document.probabilities.items(), key=lambda item: -item[1])
+    )
+    return f"<table>{rows}</table>"
+
+
+def _title(name: str) -> str:
+    return TumorClass(name).title_text if name in set(TumorClass) else name
+
+
+def _measurements(document: AnalysisDocument) -> str:
+    if not document.regions:
+        return "<p>Nothing was outlined, so nothing is measured.</p>"
+    unit = "px" if document.spacing_mm is None else "mm"
+    heads = ("Region", "Area", "Perimeter", "Width", "Height", "Longest diameter", "Circularity")
+    rows = "".join(_region_row(number, one, unit) for number, one in enumerate(document.regions, 1))
+    where = (
+        f"Spacing {document.spacing_mm[0]:g} x {document.spacing_mm[1]:g} mm (row x column), stated by "
+        f"{_SPACING_SOURCES[document.spacing_source]}."
+        if document.spacing_mm is not None
+        else "The file states no spacing, so lengths are in pixels."
+    )
+    head = "".join(f"<th>{one}</th>" for one in heads)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><p>{escape(where)}</p>"
+
+
+def _region_row(number: int, region: RegionDocument, unit: str) -> str:
+    values = region.model_dump()
+    area = f"{region.area_px:,} px" if unit == "px" else f"{region.area_mm2:,.1f} mm²"
+    lengths = [f"{values[f'{one}_{unit}']:.1f} {unit}" for one in ("perimeter", "width", "height", "longest_diameter")]
+    cells = [str(number), area, *lengths, f"{region.circularity:.3f}"]
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _warnings(document: AnalysisDocument) -> str:
+    if not document.warnings:
+        return ""
+    return "<h2>What to know</h2><ul>" + "".join(f"<li>{escape(one)}</li>" for one in document.warnings) + "</ul>"
+
+
+def _correction(finished: Finished) -> str:
+    correction = finished.entry.correction
+    if correction is None:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(str(one['at']))}</td><td>{escape(str(one['author']) or 'unnamed')}</td>"
+        f"<td>{escape(str(one['action']))}</td><td>{one['pixels']:,} px</td></tr>"
+        for one in correction.edits
+    )
+    return (
+        "<h2>Corrected by hand</h2><p>The outline was changed after the analysis; class and probabilities are the "
+        f"model's.</p><table><tr><th>When</th><th>Who</th><th>What</th><th>Changed</th></tr>{rows}</table>"
+    )
+
+
+def _origin(document: AnalysisDocument) -> str:
+    place = document.slice
+    facts = [
+        ("Format", document.source.format),
+        ("Size", f"{document.shape[0]:,} x {document.shape[1]:,} pixels (rows x columns)"),
+        ("Slice", "" if place is None else f"{place.index} of 0 to {place.count - 1}"),
+        ("SHA-256", document.source.sha256),
+        ("Models", ", ".join(one.id for one in document.models)),
+        ("tumorlens", document.tumorlens),
+    ]
+    rows = "".join(f"<tr><td>{name}</td><td>{escape(value)}</td></tr>" for name, value in facts if value)
+    return f'<table class="meta">{rows}</table>'

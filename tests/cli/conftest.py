@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tumorlens.cli.main import app
+from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, weights_folder
+
+
+class Result:
+    """Exit code and output of one call."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @cached_property
+    def documents(self) -> list[dict]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setenv("COLUMNS", "300")
+    # A traceback inside the command must fail the test, and not become a line.
+    monkeypatch.setenv("TUMORLENS_DEBUG", "1")
+
+    def run(*arguments: object) -> Result:
+        result = CliRunner().invoke(app, [str(one) for one in arguments], prog_name="tumorlens")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Result(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def head() -> np.ndarray:
+    """A made head, uint8 ``[rows, cols]``."""
+    from tumorlens.datasets.phantoms import demo_phantoms
+
+    return np.rint(demo_phantoms()[1].pixels).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def save(tmp_path: Path, head: np.ndarray) -> Callable[..., Path]:
+    """Saves the head as a picture of any name below ``in``; ``shift`` makes it another picture."""
+
+    def write(name: str, shift: int = 0, content: bytes | None = None) -> Path:
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(
+            cv2.imencode(".png", np.roll(head, shift, axis=1))[1].tobytes() if content is None else content
+        )
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def answer(head: np.ndarray) -> str:
+    """What the models that ship say about the head, be it right or wrong."""
+    import tumorlens
+
+    return tumorlens.analyze(head).label
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> Callable[..., Path]:
+    """Puts altered copies of the shipped models in use.
+
+    ``says`` renames the classes so that the head gets that label, ``version`` that of the classifier, and ``tampered``
+    changes one byte of its file.
+    """
+
+    source = weights_folder()
+
+    def alter(says: str | None = None, version: str | None = None, tampered: bool = False) -> Path:
+        target = tmp_path / f"weights{len(list(tmp_path.glob('weights*')))}"
+        for folder in (path.parent for path in source.glob("*/manifest.json")):
+            copy = target / folder.name
+            copy.mkdir(parents=True)
+            manifest = json.loads((folder / "manifest.json").read_text())
+            is_classifier = folder.name == DEFAULT_CLASSIFIER
+            if is_classifier and says is not None:
+                swap = {answer: says, says: answer}
+                manifest["classes"] = [swap.get(name, name) for name in manifest["classes"]]
+            if is_classifier and version is not None:
+                manifest["version"] = version
+            (copy / "manifest.json").write_text(json.dumps(manifest))
+            content = bytearray((folder / "model.onnx").read_bytes()) if is_classifier and tampered else None
+            if content is None:
+                os.symlink((folder / "model.onnx").resolve(), copy / "model.onnx")
+            else:
+                content[len(content) // 2] ^= 1
+                (copy / "model.onnx").write_bytes(content)
+        monkeypatch.setenv("TUMORLENS_WEIGHTS", str(target))
+        return target
+
+    return alter
