@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +63,32 @@ def save(tmp_path: Path, head: np.ndarray) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def dicom(tmp_path: Path, head: np.ndarray) -> Callable[..., Path]:
+    """Saves the head as a DICOM file of that name, with more elements by keyword."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    def write(name: str, **elements: object) -> Path:
+        dataset = Dataset()
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.4", "1.2.3"
+        dataset.Rows, dataset.Columns = head.shape
+        dataset.BitsAllocated = dataset.BitsStored = 8
+        dataset.HighBit, dataset.PixelRepresentation, dataset.SamplesPerPixel = 7, 0, 1
+        dataset.PhotometricInterpretation, dataset.Modality = "MONOCHROME2", "MR"
+        dataset.PixelData = head.tobytes()
+        for keyword, value in elements.items():
+            setattr(dataset, keyword, value)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        dataset.save_as(path, enforce_file_format=True)
+        return path
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def answer(head: np.ndarray) -> str:
     """What the models that ship say about the head, be it right or wrong."""
@@ -97,7 +122,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> Cal
             (copy / "manifest.json").write_text(json.dumps(manifest))
             content = bytearray((folder / "model.onnx").read_bytes()) if is_classifier and tampered else None
             if content is None:
-                os.symlink((folder / "model.onnx").resolve(), copy / "model.onnx")
+                (copy / "model.onnx").symlink_to((folder / "model.onnx").resolve())
             else:
                 content[len(content) // 2] ^= 1
                 (copy / "model.onnx").write_bytes(content)

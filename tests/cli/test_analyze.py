@@ -22,26 +22,6 @@ def _rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _dicom(path: Path, pixels: np.ndarray, **elements: object) -> Path:
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
-
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.4", "1.2.3"
-    dataset.Rows, dataset.Columns = pixels.shape
-    dataset.BitsAllocated = dataset.BitsStored = 8
-    dataset.HighBit, dataset.PixelRepresentation, dataset.SamplesPerPixel = 7, 0, 1
-    dataset.PhotometricInterpretation, dataset.Modality = "MONOCHROME2", "MR"
-    dataset.PixelData = pixels.tobytes()
-    for name, value in elements.items():
-        setattr(dataset, name, value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    dataset.save_as(path, enforce_file_format=True)
-    return path
-
-
 def test_a_tumor_leaves_document_overlay_and_mask(call, save, weights, tmp_path: Path) -> None:
     weights(says="glioma")
     save("a/b.png")
@@ -361,11 +341,11 @@ def test_two_scans_of_one_name_are_refused(call, save) -> None:
     assert (result.code, "would both be called 'a.png'" in result.err) == (2, True)
 
 
-def test_no_output_identifies_a_patient(call, tmp_path: Path, head: np.ndarray) -> None:
+def test_no_output_identifies_a_patient(call, dicom, tmp_path: Path) -> None:
     secrets = {"PatientName": "DOE^JANE", "PatientID": "ID4711", "PatientBirthDate": "19700101"}
-    _dicom(tmp_path / "in/one.dcm", head, PixelSpacing=[0.5, 0.5], **secrets)
-    _dicom(tmp_path / "in/two.dcm", head, WindowCenter=1, WindowWidth=-4, **secrets)
-    _dicom(tmp_path / "in/bad.dcm", head, Rows=7000, **secrets)
+    dicom("in/one.dcm", PixelSpacing=[0.5, 0.5], **secrets)
+    dicom("in/two.dcm", WindowCenter=1, WindowWidth=-4, **secrets)
+    dicom("in/bad.dcm", Rows=7000, **secrets)
     result = call("analyze", tmp_path / "in", "--out", tmp_path / "out")
     assert (result.code, _rows(tmp_path / "out")[1]["status"]) == (1, "ok")
     everything = b"".join(_files(tmp_path / "out").values()) + result.out.encode() + result.err.encode()

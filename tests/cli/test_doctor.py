@@ -118,10 +118,8 @@ def test_a_volume_tells_its_orientation_as_stored_and_as_read(call, tmp_path: Pa
     )
 
 
-def test_a_dicom_tells_nothing_of_its_patient(call, tmp_path: Path, head: np.ndarray) -> None:
-    from tests.cli.test_analyze import _dicom
-
-    path = _dicom(tmp_path / "x.dcm", head, PatientName="DOE^JANE", PatientID="ID4711", PixelSpacing=[0.5, 0.7])
+def test_a_dicom_tells_nothing_of_its_patient(call, dicom) -> None:
+    path = dicom("x.dcm", PatientName="DOE^JANE", PatientID="ID4711", PixelSpacing=[0.5, 0.7])
     for options in ((), ("--json",)):
         result = call("doctor", path, *options)
         assert result.code == 0

@@ -47,7 +47,7 @@ def test_unknown_class_folder_lists_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="There is no folder .*nowhere"):
+    with pytest.raises(DatasetError, match=r"There is no folder .*nowhere"):
         load_folders("any", tmp_path / "nowhere")
 
 

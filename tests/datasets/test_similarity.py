@@ -79,9 +79,7 @@ def test_many_vectors_cross_the_block_borders() -> None:
 def test_known_overlap_of_nickparvar_is_found(real_data: Callable[[str], Path]) -> None:
     """460 test images have a training neighbor above 0.999 and 705 above 0.95, as the collection's notes state."""
     collection = load_collection("nickparvar", real_data("nickparvar-224"))
-    test, training = (
-        thumbnails([record.path for record in collection.part(part)]) for part in ("Testing", "Training")
-    )
+    test, training = (thumbnails([record.path for record in collection.part(part)]) for part in ("Testing", "Training"))
     found = nearest(test, training)
     assert len(found) == 1311
     assert ((found > 0.999).sum(), (found > 0.95).sum(), (found <= 0.95).sum()) == (460, 705, 606)

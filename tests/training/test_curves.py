@@ -10,7 +10,13 @@ from tumorlens.training.curves import best_epoch, draw_curves
 pytestmark = pytest.mark.extra_train
 
 ROWS = [
-    {"epoch": float(epoch), "train_loss": 1 / (epoch + 1), "val_loss": 1.2 / (epoch + 1), "train_dice": 0.5, "val_dice": dice}
+    {
+        "epoch": float(epoch),
+        "train_loss": 1 / (epoch + 1),
+        "val_loss": 1.2 / (epoch + 1),
+        "train_dice": 0.5,
+        "val_dice": dice,
+    }
     for epoch, dice in enumerate((0.2, 0.61, 0.61, 0.4))
 ]
 

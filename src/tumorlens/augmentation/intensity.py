@@ -53,13 +53,13 @@ class Intensity:
         if self.noise:
             rng = np.random.default_rng(self.seed)
             out = out + rng.standard_normal(image.shape, dtype=np.float32) * np.float32(self.noise)
-        return np.clip(out, 0.0, 1.0).astype(np.float32)
+        return np.asarray(np.clip(out, 0.0, 1.0), dtype=np.float32)
 
     def _field(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         row = np.linspace(-1, 1, shape[0], dtype=np.float32)[:, None]
         col = np.linspace(-1, 1, shape[1], dtype=np.float32)[None, :]
         ramp = np.float32(np.cos(self.bias_angle)) * row + np.float32(np.sin(self.bias_angle)) * col
-        return np.exp(np.float32(self.bias) * ramp)
+        return np.asarray(np.exp(np.float32(self.bias) * ramp), dtype=np.float32)
 
 
 class IntensityRange(BaseModel):

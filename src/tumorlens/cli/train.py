@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from tumorlens.training.recipe import Recipe
     from tumorlens.training.run import RunFolder
 
-NOTICE = "Research use, not a medical device"
+EPILOG = """\b
+Examples:
+  tumorlens train classifier-small --data datasets --out runs/first
+  tumorlens train segmenter-small --data datasets --out runs/second --set optimizer.lr=0.001 --epochs 10
+  tumorlens train classifier-small --data datasets --out runs/first --resume"""
 NEEDED = ("yaml", "torch", "lightning", "timm", "matplotlib", "sklearn", "onnx")
 
 
@@ -32,8 +36,6 @@ def train(
 
     RUN receives the recipe, environment, logs, curves, checkpoints and export/model.onnx. Ctrl-C loses at most the
     epoch under way: the same command with --resume goes on.
-
-    Example: tumorlens train classifier-small --data datasets --out runs/first --set optimizer.lr=0.001
     """
     from tumorlens._optional import require
 
@@ -51,6 +53,7 @@ def _report(recipe: Recipe, run: RunFolder) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from tumorlens.cli.group import NOTICE
     from tumorlens.inference.manifest import read_manifest
     from tumorlens.training.curves import best_epoch
     from tumorlens.training.fit import history
@@ -67,7 +70,7 @@ def _report(recipe: Recipe, run: RunFolder) -> None:
         f"Exported to {run.export}, as {manifest.id}",
         f"Parity: probabilities of torch and ONNX Runtime differ by at most {manifest.parity:.2g}",
         f"Curves: {run.root / 'curves.png'}",
-        f"{NOTICE}.",
+        NOTICE,
     ]
     console = Console()
     for line in lines:

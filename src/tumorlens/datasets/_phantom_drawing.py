@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from tumorlens.datasets._phantom_sampling import Head
 from tumorlens.labels import TumorClass
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
 Oval = tuple[float, float, float, float, float]
 
 
@@ -59,7 +60,7 @@ def _canvas(head: Head, size: int) -> _Canvas:
 
 def _ramp(distance: Array, width: float = 1.0) -> Array:
     """0 to 1 across ``width`` pixels about distance 0, positive inside."""
-    return np.clip(distance / np.float32(width) + np.float32(0.5), 0, 1)
+    return np.asarray(np.clip(distance / np.float32(width) + np.float32(0.5), 0, 1))
 
 
 def _noise(rng: np.random.Generator, size: int, cell: float) -> Array:
@@ -236,4 +237,4 @@ def _acquire(head: Head, image: Array, rng: np.random.Generator) -> Array:
     noise = rng.standard_normal((2, size, size), dtype=np.float32) * np.float32(max(levels.noise, 0.5))
     # cv2.magnitude rounds by memory alignment, so it would not repeat to the last bit.
     magnitude = np.sqrt(np.square(blurred * field + noise[0]) + np.square(noise[1]))
-    return np.clip(magnitude, 0, 255).astype(np.float32)
+    return np.asarray(np.clip(magnitude, 0, 255), dtype=np.float32)

@@ -113,7 +113,7 @@ class Head:
         """y of the skull base below each ``x`` (coronal)."""
         y, dip = self.base
         a = self.semi[0]
-        return y + dip * np.exp(-(((np.abs(x) - 0.5 * a) / (0.24 * a)) ** 2))
+        return np.asarray(y + dip * np.exp(-(((np.abs(x) - 0.5 * a) / (0.24 * a)) ** 2)))
 
 
 class _Sampler:

@@ -23,7 +23,7 @@ def thumbnail(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     small = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
     small -= small.mean()
     norm = float(np.linalg.norm(small))
-    return small / np.float32(norm) if norm > 0 else small
+    return np.asarray(small / np.float32(norm) if norm > 0 else small, dtype=np.float32)
 
 
 def thumbnails(paths: Sequence[Path]) -> NDArray[np.float32]:

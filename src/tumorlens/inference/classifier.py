@@ -52,11 +52,12 @@ class Classifier:
         ]
 
     def _probabilities(self, images: Floats, logits: Floats) -> Floats:
-        probabilities = softmax(logits / np.float32(self.manifest.temperature))
-        if self.manifest.flip_average:
-            (mirrored,) = self.session.run(images[..., ::-1])
-            probabilities = (probabilities + softmax(mirrored / np.float32(self.manifest.temperature))) / 2
-        return probabilities
+        temperature = np.float32(self.manifest.temperature)
+        probabilities = softmax(logits / temperature)
+        if not self.manifest.flip_average:
+            return probabilities
+        (mirrored,) = self.session.run(images[..., ::-1])
+        return np.asarray((probabilities + softmax(mirrored / temperature)) / 2, dtype=np.float32)
 
     def _map(self, row: Floats, features: Floats, weight: Floats, prepared: Prepared) -> Floats:
         return prepared.geometry.restore(class_activation_map(features, weight, int(row.argmax())))

@@ -42,7 +42,8 @@ class Segmenter:
         images = np.stack([one.array for one in prepared])
         values = self._probability(images)
         if self.manifest.flip_average:
-            values = (values + self._probability(images[..., ::-1])[..., ::-1]) / 2
+            mirrored = self._probability(images[..., ::-1])[..., ::-1]
+            values = np.asarray((values + mirrored) / 2, dtype=np.float32)
         return list(zip(prepared, values[:, 0], strict=True))
 
     def _probability(self, images: Floats) -> Floats:

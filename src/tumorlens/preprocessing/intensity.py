@@ -22,4 +22,5 @@ def percentile_scale(pixels: NDArray[np.float32], low: float, high: float) -> ND
         bottom, top = float(pixels.min()), float(pixels.max())
     if top <= bottom:
         return np.zeros_like(pixels)
-    return np.clip((pixels - np.float32(bottom)) / np.float32(top - bottom), 0.0, 1.0).astype(np.float32)
+    scaled = (pixels - np.float32(bottom)) / np.float32(top - bottom)
+    return np.asarray(np.clip(scaled, 0.0, 1.0), dtype=np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import lightning
 import torch
@@ -106,4 +106,4 @@ def hard_dice(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """Dice coefficient of each image ``[batch, 1, rows, cols]`` (bool); 1 where both are empty."""
     inter = (predicted & truth).sum(dim=(1, 2, 3))
     total = predicted.sum(dim=(1, 2, 3)) + truth.sum(dim=(1, 2, 3))
-    return torch.where(total > 0, 2 * inter / total.clamp(min=1), cast(torch.Tensor, torch.ones_like(inter)).float())
+    return torch.where(total > 0, 2 * inter / total.clamp(min=1), torch.ones_like(inter).float())

@@ -68,7 +68,7 @@ def choose_threshold(session: ModelSession, records: Sequence[Record]) -> tuple[
                 segmenter.manifest = _with(session.manifest, threshold, fraction)
                 scores[row, col] += dice(segmenter.decide(probability, prepared), truth)
     scores /= len(records)
-    row, col = np.unravel_index(int(scores.argmax()), scores.shape)
+    row, col = (int(one) for one in np.unravel_index(int(scores.argmax()), scores.shape))
     return THRESHOLDS[row], REGION_FRACTIONS[col], float(scores[row, col])
 
 

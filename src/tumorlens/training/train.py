@@ -49,7 +49,8 @@ def train(
         RecipeError: the recipe does not fit the data.
         DatasetError: files of the collection are missing, or a part is empty.
         UnreadableFileError: an image cannot be read.
-        TrainingError: the run cannot be resumed, its loss became NaN, or it was interrupted.
+        TrainingError: the run cannot be resumed, or its loss became NaN.
+        KeyboardInterrupt: it was interrupted, by Ctrl-C or SIGTERM; its message says how to go on.
         OutputError: ``out`` holds something else, or cannot be written.
     """
     for name, value in (("--epochs", epochs), ("--limit", limit)):
@@ -127,7 +128,7 @@ def _fit(recipe: Recipe, prepared: RunData, run: RunFolder, *, resume: bool) -> 
             return fit(recipe, prepared, run, resume=resume)
     except (KeyboardInterrupt, SystemExit) as interrupt:
         # Lightning leaves through SystemExit on Ctrl-C and SIGTERM, after its workers and logs are closed.
-        raise TrainingError(_how_to_go_on(recipe, run)) from interrupt
+        raise KeyboardInterrupt(_how_to_go_on(recipe, run)) from interrupt
     except OSError as error:
         raise OutputError(
             f"The run in {run.root} stopped because a file could not be written ({error.strerror or error}): mend that "

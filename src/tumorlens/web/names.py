@@ -17,9 +17,7 @@ def clean_name(raw: str) -> str:
     Control and formatting characters (line breaks, zero bytes, marks that turn the direction of writing) are dropped,
     since they could forge a header, a log line or the look of a suffix.
     """
-    last = re.split(r"[/\\]", raw)[-1]
-    kept = "".join(one for one in unicodedata.normalize("NFC", last) if unicodedata.category(one)[0] != "C")
-    name = " ".join(kept.split()).strip()
+    name = clean_text(re.split(r"[/\\]", raw)[-1])
     if not name.strip("."):
         return FALLBACK
     if len(name) <= MAX_NAME:
@@ -28,6 +26,12 @@ def clean_name(raw: str) -> str:
     if not dot or len(suffix) > 10:
         return name[:MAX_NAME]
     return f"{stem[: MAX_NAME - len(suffix) - 1]}.{suffix}"
+
+
+def clean_text(raw: str) -> str:
+    """Printable text on one line, each run of spaces made one."""
+    kept = "".join(one for one in unicodedata.normalize("NFC", raw) if unicodedata.category(one)[0] != "C")
+    return " ".join(kept.split())
 
 
 def decode_name(raw: bytes) -> str:

@@ -13,7 +13,7 @@ from tumorlens.web import problems, receiving
 from tumorlens.web.forms import Form
 from tumorlens.web.items import BASE, Accepted, Corrected, Item, Items, NoteBody, item
 from tumorlens.web.jobs import Task
-from tumorlens.web.names import clean_name, content_disposition, decode_name
+from tumorlens.web.names import clean_text, content_disposition, decode_name
 from tumorlens.web.problems import Problem, ProblemError, documented
 from tumorlens.web.render import table_csv
 from tumorlens.web.scratch import remove
@@ -243,7 +243,7 @@ def _correction_of(correction: Any) -> dict[str, Any]:
 def _plain(text: str, most: int) -> str:
     """The text of a header (percent-encoded or plain UTF-8, which arrives as Latin-1), cleaned."""
     raw = unquote_to_bytes(text.encode("latin-1", "replace"))
-    return clean_name(decode_name(raw))[:most] if raw.strip() else ""
+    return clean_text(decode_name(raw))[:most]
 
 
 def _split(ids: str) -> list[str]:

@@ -35,7 +35,7 @@ def _file(content: bytes, media_type: str, name: str, ending: str, headers: dict
 def image(request: Request, id: Id) -> Response:
     """The analyzed slice, 8-bit grey, between its 0.1th and 99.9th percentile."""
     found = service_of(request).finished(id)
-    return _file(render.display_png(found.pictures), _PNG, found.entry.name, ".png")
+    return _file(render.display_png(found.pictures), _PNG, found.entry.name, ".image.png")
 
 
 @router.get("/pixels.bin", response_class=Response, responses=_gives(_BINARY))

@@ -120,4 +120,3 @@ export function sliceBar({ slices, slice }, enabled, onpick) {
   const hint = enabled ? null : h("span", { class: "hint" }, t("slice.gone"));
   return h("div", { class: "bar bar-slice" }, h("span", {}, t("slice.label")), range, shown, hint);
 }
-

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from tumorlens.errors import InputError
+from tumorlens.inference import Analysis, Failure, Manifest, read_manifest
+from tumorlens.inference.analysis import ModelReference
+from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_SEGMENTER, shipped_model
+from tumorlens.io import encode_png
+from tumorlens.measurement import measure_mask
+from tumorlens.scan import Scan
+from tumorlens.web import Settings, create_app
+
+BASE_URL = "http://127.0.0.1:8000"
+POISON = 7.0
+
+
+class BrightAnalyzer:
+    """Stands in for the models with an answer that is known: what is bright is a glioma.
+
+    ``gate`` holds answers back while it is clear; a scan whose first pixel is :data:`POISON` breaks the whole batch.
+    """
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.batches: list[int] = []
+
+    @property
+    def manifests(self) -> tuple[Manifest, Manifest]:
+        return read_manifest(shipped_model(DEFAULT_CLASSIFIER)), read_manifest(shipped_model(DEFAULT_SEGMENTER))
+
+    def analyze_many(self, scans: Iterable[Scan]) -> Iterator[Analysis | Failure]:
+        given = list(scans)
+        self.batches.append(len(given))
+        assert self.gate.wait(30)
+        if any(scan.pixels[0, 0] == POISON for scan in given):
+            raise RuntimeError("Doe^Jane was in the message of an unforeseen error")
+        yield from (self._answer(scan) for scan in given)
+
+    def _answer(self, scan: Scan) -> Analysis | Failure:
+        if scan.pixels[0, 0] == POISON + 1:
+            return Failure("one", InputError("This scan is refused: send another."))
+        mask = scan.pixels > 200
+        found = bool(mask.any())
+        spacing = None if scan.spacing_mm is None else (scan.spacing_mm[0], scan.spacing_mm[1])
+        sure = {"glioma": 0.9 if found else 0.05, "meningioma": 0.03, "pituitary": 0.02}
+        return Analysis(
+            scan=scan,
+            label="glioma" if found else "no_tumor",
+            probabilities={**sure, "no_tumor": 1 - sum(sure.values())},
+            mask=mask if found else None,
+            regions=measure_mask(mask, spacing) if found else (),
+            activation_map=(scan.pixels / scan.pixels.max()).astype(np.float32),
+            models=(ModelReference("bright-1", "classification", "0" * 64),),
+            warnings=scan.warnings,
+        )
+
+
+@pytest.fixture
+def analyzer() -> BrightAnalyzer:
+    return BrightAnalyzer()
+
+
+class Client(TestClient):
+    """A client with the few moves that every test makes."""
+
+    def send(self, *files: tuple[str, bytes], **fields: str) -> Any:
+        return self.post("/api/v1/analyses", files=[("files", one) for one in files], data=fields)
+
+    def item(self, id_: str) -> dict[str, Any]:
+        return self.get(f"/api/v1/analyses/{id_}").json()
+
+    def wait(self, id_: str, seconds: float = 20) -> dict[str, Any]:
+        """The item, once it has ended."""
+        until = time.monotonic() + seconds
+        while (found := self.item(id_)).get("status") in ("queued", "running"):
+            assert time.monotonic() < until, found
+            time.sleep(0.005)
+        return found
+
+    def done(self, *files: tuple[str, bytes], **fields: str) -> dict[str, Any]:
+        """The item of the only file, finished."""
+        answer = self.send(*files, **fields)
+        assert answer.status_code == 202, answer.text
+        found = self.wait(answer.json()["analyses"][0]["id"])
+        assert found["status"] == "done", found["error"]
+        return found
+
+
+@pytest.fixture
+def serve(
+    analyzer: BrightAnalyzer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Client]]:
+    """Starts servers, each given settings, whose temporary files lie in ``tmp_path / "scratch"``."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> Client:
+            given = {"jobs": 1, **settings}
+            app = create_app(Settings(**given), analyzer)  # type: ignore[arg-type]
+            client = Client(app, base_url=BASE_URL, follow_redirects=False)
+            return stack.enter_context(client)
+
+        stack.callback(analyzer.gate.set)
+        yield start
+
+
+@pytest.fixture
+def client(serve: Callable[..., Client]) -> Client:
+    return serve()
+
+
+@pytest.fixture(scope="session")
+def scan() -> np.ndarray:
+    """A slice uint8 ``[40, 50]`` with a bright block of 6 x 8 pixels at row 10, column 20."""
+    pixels = (np.arange(2000) % 97).reshape(40, 50).astype(np.uint8)
+    pixels[10:16, 20:28] = 250
+    return pixels
+
+
+@pytest.fixture(scope="session")
+def png(scan: np.ndarray) -> bytes:
+    return encode_png(scan)
+
+
+@pytest.fixture(scope="session")
+def healthy_png(scan: np.ndarray) -> bytes:
+    return encode_png(np.minimum(scan, 120))
+
+
+def temporary_files(folder: Path) -> list[Path]:
+    """Files of uploads that lie below a folder."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+
+
+@pytest.fixture
+def leftovers(tmp_path: Path) -> Callable[[], list[Path]]:
+    """Lists the temporary files of uploads that are left."""
+    return lambda: temporary_files(tmp_path / "scratch")
