@@ -409,3 +409,25 @@ def test_a_color_picture_is_flagged(call, save, tmp_path: Path) -> None:
     colors = np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)
     path = save("photo.png", content=cv2.imencode(".png", colors)[1].tobytes())
     assert "The picture is in color" in call("analyze", path).out
+
+
+def test_the_table_names_the_folder_once(call, save, tmp_path: Path) -> None:
+    save("x/a.png")
+    save("y/b.png", 2)
+    out = call("analyze", tmp_path / "in").out
+    assert out.count(str(tmp_path)) == 1
+    assert f"Scans in {tmp_path / 'in'}/" in out
+    assert " x/a.png " in out
+
+
+def test_a_summary_that_cannot_be_written_does_not_hide_the_answers(
+    call, save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tumorlens.cli import summary
+
+    save("a.png")
+    save("b.png", 2)
+    monkeypatch.setattr(summary, "SUMMARY_FILE", "no/summary.csv")
+    result = call("analyze", tmp_path / "in", "--out", tmp_path / "out")
+    assert (result.code, "2 scans: 2 ok" in result.out) == (1, True)
+    assert "its folder does not exist" in result.err

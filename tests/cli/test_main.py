@@ -59,7 +59,7 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str]) -> None:
         "import sys\nfrom tumorlens.cli.main import main\n"
         f"sys.argv[1:] = {arguments!r}\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'cv2', 'onnxruntime', 'pydantic', 'rich', 'pydicom', 'torch'} & set(sys.modules)\n"
+        "heavy = {'cv2', 'onnxruntime', 'rich', 'pydicom', 'torch'} & set(sys.modules)\n"
         "print('loaded', sorted(heavy), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -136,7 +136,6 @@ class _Run:
                         typer.echo(for_stdout(_line(last)))
                     rows.append(summary_row(last.path, last.status, last.document, last.sentence))
                     step(last.status)
-            self._write_summary(rows)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(self._interrupted(len(scans))) from None
         if last is not None and len(scans) == 1:
@@ -144,6 +143,7 @@ class _Run:
         report.print_failures(rows)
         if not self.json:
             report.print_table(rows, self.names.out)
+        self._write_summary(rows)
         return int(any(row["status"] == "failed" for row in rows))
 
     def _prepare_folder(self, scans: list[Found]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -74,13 +75,17 @@ def print_table(rows: Sequence[dict[str, Value]], out: Path | None) -> None:
     from rich.text import Text
 
     console = _console()
+    unit = "mm2" if any(row["area_mm2"] is not None for row in rows) else "px"
+    folder = _common_folder([str(row["path"]) for row in rows])
     table = _table("scan", "status", "answer")
-    for name in ("confidence", "regions", "area px", "area mm²"):
+    for name in ("confidence", "regions", "area mm²" if unit == "mm2" else "area px"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows[:MAX_ROWS]:
-        cells = [_number(row[name], digits) for name, digits in _SHOWN]
-        path, status, label = (printable(str(row[name] or "")) for name in ("path", "status", "label"))
-        table.add_row(Text(path, overflow="fold"), status, label, *cells)
+        path = printable(str(row["path"]).removeprefix(folder))
+        cells = [_number(row["confidence"], 3), _number(row["regions"], 0), _number(row[f"area_{unit}"], 1)]
+        table.add_row(Text(path, overflow="fold"), str(row["status"]), printable(str(row["label"] or "")), *cells)
+    if folder:
+        console.print(Text(f"Scans in {printable(folder)}"), soft_wrap=True)
     console.print(table)
     if len(rows) > MAX_ROWS:
         console.print(Text(f"… and {len(rows) - MAX_ROWS:,} more."))
@@ -88,6 +93,15 @@ def print_table(rows: Sequence[dict[str, Value]], out: Path | None) -> None:
     labels = Counter(str(row["label"]) for row in rows if row["label"] is not None)
     console.print(Text(f"{len(rows):,} scans: {_counted(counts)}. Answers: {_counted(labels) or 'none'}."))
     _print_place(console, out)
+
+
+def _common_folder(paths: list[str]) -> str:
+    """The folder that all paths begin with, its separator included, or an empty text."""
+    try:
+        common = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120 - text stays text
+    except ValueError:
+        return ""
+    return os.path.join(common, "") if common else ""  # noqa: PTH118
 
 
 def print_answer(outcome: Outcome, out: Path | None) -> None:
@@ -116,9 +130,6 @@ def print_answer(outcome: Outcome, out: Path | None) -> None:
     if outcome.status == "skipped":
         console.print(Text("This was there already, so it was not analyzed again (--overwrite does)."))
     _print_place(console, out)
-
-
-_SHOWN = (("confidence", 3), ("regions", 0), ("area_px", 0), ("area_mm2", 1))
 
 
 def _regions(document: AnalysisDocument) -> Table:

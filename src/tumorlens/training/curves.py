@@ -19,9 +19,13 @@ NAMES = {"loss": "Loss", "accuracy": "Accuracy", "dice": "Dice coefficient"}
 
 
 def best_epoch(rows: Sequence[dict[str, float]], monitor: str) -> dict[str, float] | None:
-    """The row with the highest ``monitor``, the first of equals as the checkpoint keeps it; ``None`` without any."""
+    """The row with the best ``monitor``: the lowest loss or the highest of all else, as the checkpoint is chosen.
+
+    The first of equals; ``None`` where no row has it.
+    """
     scored = [row for row in rows if monitor in row]
-    return max(scored, key=lambda row: row[monitor]) if scored else None
+    choose = min if monitor == "val_loss" else max
+    return choose(scored, key=lambda row: row[monitor]) if scored else None
 
 
 def draw_curves(rows: Sequence[dict[str, float]], monitor: str, folder: Path, title: str) -> tuple[Path, Path]:
@@ -56,7 +60,8 @@ def _figure(rows: Sequence[dict[str, float]], monitor: str, title: str) -> Figur
     figure.suptitle(title, fontsize=11)
     figure.supxlabel(NOTICE, fontsize=7, color="0.4")
     best = best_epoch(rows, monitor)
-    for axes, name in zip(figure.subplots(1, 2), ("loss", monitor.partition("_")[2]), strict=True):
+    metric = "dice" if any("val_dice" in row for row in rows) else "accuracy"
+    for axes, name in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
         for part, (label, color) in PARTS.items():
             points = [(row["epoch"], row[f"{part}_{name}"]) for row in rows if f"{part}_{name}" in row]
             axes.plot(*zip(*points, strict=True), label=label, color=color, marker=".") if points else None

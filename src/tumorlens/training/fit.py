@@ -107,7 +107,9 @@ def fit(recipe: Recipe, data: RunData, run: RunFolder, *, resume: bool, epochs: 
             "fingerprint": fingerprint(paths),
         },
     )
-    best = ModelCheckpoint(run.checkpoints, "best", monitor=recipe.monitor, mode="max", enable_version_counter=False)
+    best = ModelCheckpoint(
+        run.checkpoints, "best", monitor=recipe.monitor, mode=recipe.monitor_mode, enable_version_counter=False
+    )
     last = ModelCheckpoint(run.checkpoints, "last", save_top_k=1, enable_version_counter=False, every_n_epochs=1)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module=r"lightning\..*")

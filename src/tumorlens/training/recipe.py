@@ -96,6 +96,7 @@ class Recipe(_Part):
     precision: Literal["32", "bf16"] = "32"
     gradient_clip: float | None = Field(default=None, gt=0)
     workers: int = Field(default=1, ge=0, le=64)
+    monitor: Literal["val_loss", "val_accuracy", "val_dice"] = "val_loss"
     flip_average: bool = False
     version: str = "1"
     licence: str = "Apache-2.0"
@@ -108,12 +109,14 @@ class Recipe(_Part):
             raise ValueError(f"the model '{self.model.name}' does {task}, and the recipe's task is {self.task}")
         if (self.loss.name == "cross_entropy") != (self.task == "classification"):
             raise ValueError(f"the loss '{self.loss.name}' does not fit the task {self.task}")
+        if self.monitor == ("val_dice" if self.task == "classification" else "val_accuracy"):
+            raise ValueError(f"the monitor '{self.monitor}' does not fit the task {self.task}")
         return self
 
     @property
-    def monitor(self) -> str:
-        """Validation metric that chooses the checkpoint; higher is better."""
-        return "val_accuracy" if self.task == "classification" else "val_dice"
+    def monitor_mode(self) -> Literal["min", "max"]:
+        """Whether the lowest or the highest value of ``monitor`` chooses the checkpoint."""
+        return "min" if self.monitor == "val_loss" else "max"
 
     def scale_at(self, epoch: int) -> float:
         """Factor by which the images of ``epoch`` are resized."""

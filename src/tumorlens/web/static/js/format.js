@@ -25,9 +25,11 @@ export function signed(value, unit, decimals = 1) {
   return sign + quantity(Math.abs(value), unit, decimals);
 }
 
+/** Sizes as file managers show them, a MB being 1024 x 1024 bytes. */
 export function bytes(count) {
-  if (count >= 1e6) return `${number(count / 1e6, count < 1e7 ? 1 : 0)} MB`;
-  return `${number(Math.max(1, count / 1e3), 0)} kB`;
+  const megabytes = count / 2 ** 20;
+  if (megabytes >= 1) return `${number(megabytes, megabytes < 10 ? 1 : 0)} MB`;
+  return `${number(Math.max(1, count / 2 ** 10), 0)} kB`;
 }
 
 export function when(iso) {

@@ -19,7 +19,7 @@ export function answerCard(item) {
     ),
     h("h2", { class: "minor" }, t("answer.probabilities")),
     h("ul", { class: "probabilities" }, Object.entries(analysis.probabilities).map(([label, value]) =>
-      h("li", { class: label === analysis.label ? "top" : null },
+      h("li", { class: label === analysis.label ? "leads" : null },
         h("span", {}, className(label)), bar(value, className(label)), h("span", { class: "value" }, percent(value))),
     )),
     trust(analysis),
