@@ -19,10 +19,10 @@ export function quantity(value, unit, decimals = 1) {
   return unit ? `${shown}${NARROW_SPACE}${unit}` : shown;
 }
 
-/** With its sign, "+12.3 mm" or "−4 px". */
-export function signed(value, unit, decimals = 1) {
+/** With its sign: "+12.3". */
+export function signed(value, decimals = 1) {
   const sign = value > 0 ? "+" : value < 0 ? "\u2212" : "\u00b1";
-  return sign + quantity(Math.abs(value), unit, decimals);
+  return sign + number(Math.abs(value), decimals);
 }
 
 /** Sizes as file managers show them, a MB being 1024 x 1024 bytes. */

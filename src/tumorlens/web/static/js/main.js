@@ -79,7 +79,10 @@ async function start() {
     [/^\/compare\/([^/]*)\/([^/]*)$/, comparePage(context)],
     [/^\/scans$/, scansPage(context)],
     [/^/, homePage(context)],
-  ], (path) => rail.select(/^\/scan\/(.+)$/.exec(path)?.[1] ?? null));
+  ], (path) => {
+    rail.select(/^\/scan\/(.+)$/.exec(path)?.[1] ?? null);
+    body.classList.toggle("comparing", path.startsWith("/compare/"));
+  });
   if (trouble && trouble.status !== 401) main.prepend(h("p", { class: "banner", role: "alert" }, icon("warning"), trouble.message));
 }
 

@@ -16,7 +16,7 @@ const EN = {
   "unit.mm": "mm",
   "unit.mm2": "mm\u00b2",
   "unit.px": "px",
-  "unit.px2": "px\u00b2",
+  "unit.px2": "px",
 
   "theme.dark": "Dark theme",
   "theme.light": "Light theme",
@@ -47,7 +47,7 @@ const EN = {
   "spacing.gone": "To measure in millimetres, add the file again with its spacing.",
   "spacing.dicom": "stated by the DICOM file",
   "spacing.nifti": "stated by the NIfTI file",
-  "spacing.user": "stated by you",
+  "spacing.user": "given by the user and not by the file",
   "spacing.none": "of unknown source",
 
   "rail.label": "Scans of this session",
@@ -194,7 +194,8 @@ const EN = {
   "compare.choose": "Choose a scan on both sides to see what changed.",
   "compare.changes": "What changed",
   "compare.change": "Change",
-  "compare.percent": "Change in %",
+  "compare.percent": "in %",
+  "compare.row": "{name}, {unit}",
   "compare.note": "A change means something only for scans of one person, of the same plane and sequence.",
   "compare.pixels": "The spacing of neither scan is known: pixels compare only if both pictures have the same scale.",
   "compare.mixed": "The spacing of one scan only is known, so their sizes cannot be compared.",

@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { h, replace } from "../dom.js";
-import { className, number, percent, quantity, signed, when } from "../format.js";
+import { className, number, percent, signed, when } from "../format.js";
 import { icon } from "../icons.js";
 import { iconButton, showBar } from "../viewer/controls.js";
 import { regionsOf, totalArea } from "../panels/measurements.js";
@@ -108,10 +108,12 @@ function changes(items) {
 
 function changeRow(name, [before, after], unit, comparable) {
   const shown = t(name === "area" ? (unit === "mm" ? "unit.mm2" : "unit.px2") : `unit.${unit}`);
+  const decimals = [before, after].every((one) => one === null || Number.isInteger(one)) ? 0 : 1;
+  const plain = (value) => (value === null ? t("none") : number(value, decimals));
   const both = comparable && before !== null && after !== null;
   const share = both && before > 0 ? (after - before) / before : null;
-  return h("tr", { data: { row: name } }, h("th", { scope: "row" }, t(`measure.${name}`)),
-    h("td", {}, quantity(before, shown)), h("td", {}, quantity(after, shown)),
-    h("td", { class: "strong" }, both ? signed(after - before, shown, before % 1 || after % 1 ? 1 : 0) : t("none")),
-    h("td", { class: "strong" }, share === null ? t("none") : `${share > 0 ? "+" : share < 0 ? "\u2212" : "\u00b1"}${number(Math.abs(share) * 100)}\u202f%`));
+  return h("tr", { data: { row: name } }, h("th", { scope: "row" }, t("compare.row", { name: t(`measure.${name}`), unit: shown })),
+    h("td", {}, plain(before)), h("td", {}, plain(after)),
+    h("td", { class: "strong" }, both ? signed(after - before, decimals) : t("none")),
+    h("td", { class: "strong" }, share === null ? t("none") : `${signed(share * 100, 1)}\u202f%`));
 }

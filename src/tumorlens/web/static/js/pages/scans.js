@@ -4,7 +4,6 @@ import * as api from "../api.js";
 import { confirm } from "../dialog.js";
 import { h, replace } from "../dom.js";
 import { className, percent, quantity, when } from "../format.js";
-import { choose } from "../files.js";
 import { icon } from "../icons.js";
 import { regionsOf, totalArea } from "../panels/measurements.js";
 import { statusText } from "../panels/rail.js";
@@ -39,8 +38,7 @@ class ScansPage {
       h("thead", {}, h("tr", {}, ["select", "scan", "answer", "confidence", "area", "when"].map((one) =>
         h("th", { scope: "col" }, one === "select" ? h("span", { class: "visually-hidden" }, t("scans.select")) : t(`scans.${one}`))))), this.body);
     replace(outlet, h("div", { class: "scans-page" },
-      h("header", { class: "page-head" }, h("h1", { tabindex: "-1" }, t("scans.title")), h("span", { class: "spring" }),
-        h("button", { type: "button", class: "button primary small", onclick: choose }, icon("add"), t("add.scans"))),
+      h("header", { class: "page-head" }, h("h1", { tabindex: "-1" }, t("scans.title"))),
       h("p", { class: "privacy" }, icon("info"), h("span", {}, t(this.store ? "store.on" : "store.off"))),
       h("div", { class: "scans-bar" }, h("label", { class: "search" }, icon("search"), this.search), this.compare, this.csv, this.trash),
       this.table, this.status, this.more));

@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { icon } from "../icons.js";
 
 export function thumbnail(host, entry) {
-  const source = (entry.phase === "done" && entry.item.links.image) || entry.thumb;
+  const source = entry.phase === "failed" ? null : (entry.phase === "done" && entry.item.links.image) || entry.thumb;
   const wanted = source || (entry.phase === "failed" ? "warning" : "picture");
   if (host.dataset.shows === wanted) return host;
   host.dataset.shows = wanted;

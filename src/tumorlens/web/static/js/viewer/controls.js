@@ -64,7 +64,7 @@ export function showBar(viewer, { layouts = true } = {}) {
     opacity.classList.toggle("off", viewer.show === "scan" || viewer.show === "mask");
     range.disabled = viewer.show === "scan" || viewer.show === "mask";
   };
-  return { element: h("div", { class: "bar bar-top" }, shows.element, opacity, layouts && places.element), sync };
+  return { element: h("div", { class: "bar bar-top" }, shows.element, layouts && opacity, layouts && places.element), sync };
 }
 
 const strengthOf = (viewer) => (viewer.show === "activation" ? "heat" : "fill");
