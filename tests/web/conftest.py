@@ -74,7 +74,7 @@ def analyzer() -> BrightAnalyzer:
 class Client(TestClient):
     """A client with the few moves that every test makes."""
 
-    def send(self, *files: tuple[str, bytes], **fields: str) -> Any:
+    def upload(self, *files: tuple[str, bytes], **fields: str) -> Any:
         return self.post("/api/v1/analyses", files=[("files", one) for one in files], data=fields)
 
     def item(self, id_: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Client(TestClient):
 
     def done(self, *files: tuple[str, bytes], **fields: str) -> dict[str, Any]:
         """The item of the only file, finished."""
-        answer = self.send(*files, **fields)
+        answer = self.upload(*files, **fields)
         assert answer.status_code == 202, answer.text
         found = self.wait(answer.json()["analyses"][0]["id"])
         assert found["status"] == "done", found["error"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tumorlens.cli.text import for_stdout
+from tumorlens.cli.text import for_stdout, parse_spacing
 from tumorlens.errors import InputError, TumorlensError, UsageError
 
 if TYPE_CHECKING:
@@ -69,11 +69,10 @@ def analyze(
     Reads PNG, JPEG, BMP, TIFF, DICOM (single-frame), NIfTI and figshare .mat files, known by content. Lengths are in
     millimeters only where the file carries a spacing or --spacing states one.
     """
-    from tumorlens.cli.measure import _parse_spacing
     from tumorlens.cli.outputs import Names
 
     names = Names(anonymous, out)
-    spacing_mm = None if spacing is None else _parse_spacing(spacing)
+    spacing_mm = None if spacing is None else parse_spacing(spacing)
     try:
         run = _Run(names, overwrite, json, spacing_mm, slice)
         code = run(_found(inputs, names), jobs)

@@ -36,6 +36,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("doctor", "Check whether this machine, and a file, are fit."),
     CommandEntry("models", "List the models that ship, with metrics and licence."),
     CommandEntry("schema", "Print the JSON Schema of an analysis."),
+    CommandEntry("serve", "Serve the web page and its API, on this machine."),
     CommandEntry("train", "Train a model from a recipe (extra 'train')."),
 )
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tumorlens.errors import InputError, UsageError
+from tumorlens.cli.text import parse_spacing
+from tumorlens.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +36,7 @@ def measure(
     """
     from tumorlens.measurement import measure_mask, summarize
 
-    chosen = None if spacing is None else _parse_spacing(spacing)
+    chosen = None if spacing is None else parse_spacing(spacing)
     scan = _read_mask(mask)
     if chosen is not None:
         scan = scan.with_spacing(chosen)
@@ -54,16 +55,6 @@ def measure(
         "summary": _rounded(summarize(regions).to_dict()),
     }
     typer.echo(json_module.dumps(document, ensure_ascii=False))
-
-
-def _parse_spacing(text: str) -> tuple[float, float]:
-    try:
-        row, col = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise UsageError(f"The spacing is {text!r}: give two numbers, ROW,COL in millimeters.") from error
-    if not (0 < row < float("inf") and 0 < col < float("inf")):
-        raise UsageError(f"The spacing is {text!r}: both numbers must be finite and above 0 millimeters.")
-    return row, col
 
 
 def _read_mask(path: Path) -> Scan:

@@ -1,55 +1,17 @@
-"""``summary.csv``: one row per scan."""
+"""``summary.csv`` on disk: what may be replaced."""
 
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 from tumorlens.errors import OutputError
-from tumorlens.labels import CLASSES
+from tumorlens.inference.table import COLUMNS, Status, Value, summary_csv, summary_row
 
-if TYPE_CHECKING:
-    from tumorlens.inference.document import AnalysisDocument
-
-Status = Literal["ok", "skipped", "refused", "failed"]
-Value = str | int | float | None
+__all__ = ["SUMMARY_FILE", "Status", "Value", "check_summary", "summary_csv", "summary_row"]
 
 SUMMARY_FILE = "summary.csv"
-_LENGTHS = ("perimeter_px", "perimeter_mm", "width_px", "width_mm", "height_px", "height_mm")
-_MEASURED = ("regions", "area_px", "area_mm2", *_LENGTHS, "circularity")
-COLUMNS = ("path", "status", "label", "confidence", *(f"p_{name}" for name in CLASSES), *_MEASURED, "error")
-
-
-def summary_row(
-    path: str, status: Status, document: AnalysisDocument | None = None, error: str | None = None
-) -> dict[str, Value]:
-    """Values by column: the area is that of all regions, the lengths are those of the largest.
-
-    They are taken from the document, so that a skipped scan gets the row that it got when it was analyzed.
-    """
-    row: dict[str, Value] = dict.fromkeys(COLUMNS)
-    row |= {"path": path, "status": status, "error": error}
-    if document is None:
-        return row
-    from tumorlens.measurement import summarize
-    from tumorlens.measurement.regions import Region
-
-    row |= {"label": document.label, "confidence": document.confidence}
-    row |= {f"p_{name}": document.probabilities.get(name) for name in CLASSES}
-    return row | summarize([Region(**dict(region)) for region in document.regions]).to_dict()
-
-
-def summary_csv(rows: Iterable[dict[str, Value]]) -> bytes:
-    """The file's bytes, UTF-8: floats with 6 decimals, empty cells for ``None``."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(row[name]) for name in COLUMNS])
-    return text.getvalue().encode()
 
 
 def check_summary(path: Path, scans: Sequence[str]) -> None:
@@ -85,9 +47,3 @@ def check_summary(path: Path, scans: Sequence[str]) -> None:
 
 def _absolute(path: str) -> Path:
     return Path(path).absolute()
-
-
-def _cell(value: Value) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6f}" if isinstance(value, float) else str(value)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.errors import InputError, InvalidScanError, TumorlensError, UsageError
+from tumorlens.errors import InputError, InvalidScanError, TumorlensError, UsageError, WeightsError
 from tumorlens.inference.analysis import Analysis, Failure, ModelReference
 from tumorlens.inference.classifier import Classification, Classifier
 from tumorlens.inference.manifest import Manifest
@@ -31,6 +31,13 @@ from tumorlens.scan import Scan, Source
 ScanLike = str | os.PathLike[str] | NDArray[Any] | Scan
 BATCH_SIZE = 8
 NO_OUTLINE = "The classifier names a tumor, but the segmenter outlines none: look at the scan yourself."
+
+
+def _session(folder: Path, task: str, threads: int) -> ModelSession:
+    session = ModelSession(folder, threads)
+    if session.manifest.task != task:
+        raise WeightsError(f"The model in {folder} does {session.manifest.task}, and one for {task} is needed here.")
+    return session
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +62,10 @@ class Analyzer:
     """
 
     def __init__(self, classifier: Path | None = None, segmenter: Path | None = None, threads: int = 0) -> None:
-        self.classifier = Classifier(ModelSession(classifier or shipped_model(DEFAULT_CLASSIFIER), threads))
-        self.segmenter = Segmenter(ModelSession(segmenter or shipped_model(DEFAULT_SEGMENTER), threads))
+        self.classifier = Classifier(
+            _session(classifier or shipped_model(DEFAULT_CLASSIFIER), "classification", threads)
+        )
+        self.segmenter = Segmenter(_session(segmenter or shipped_model(DEFAULT_SEGMENTER), "segmentation", threads))
 
     @property
     def manifests(self) -> tuple[Manifest, Manifest]:

@@ -40,7 +40,7 @@ function header() {
     h("a", { class: "brand", href: "#/" }, h("img", { src: "/static/favicon.svg", alt: "", width: "28", height: "28" }), h("span", {}, t("brand"))),
     h("p", { class: "notice", role: "note" }, icon("warning"), h("span", {}, context.limits.notice)),
     h("div", { class: "actions" },
-      h("button", { type: "button", class: "button primary small add", onclick: files.choose }, icon("add"), h("span", {}, t("add.scans"))),
+      h("button", { type: "button", class: "button primary small", "aria-label": t("add.scans"), onclick: files.choose }, icon("add"), h("span", {}, t("add.scans"))),
       h("a", { class: "button small", href: "#/scans", "aria-label": t("scans.title") }, icon("list"), h("span", {}, t("scans.title"))),
       iconButton("help", t("help.title"), showHelp, { class: "tool plain" }), theme));
 }
