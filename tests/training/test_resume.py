@@ -49,7 +49,7 @@ def assert_same_run(first: RunFolder, second: RunFolder) -> None:
         assert all(torch.equal(expected[key], found[key]) for key in expected)
 
 
-@pytest.mark.parametrize(("number", "dropout"), [(signal.SIGINT, 0.0), (signal.SIGTERM, 0.0)])
+@pytest.mark.parametrize(("number", "dropout"), [(signal.SIGINT, 0.0), (signal.SIGTERM, 0.3)])
 def test_stopped_and_resumed_run_equals_an_uninterrupted_one(
     classes_data: Any, train_made: Train, tmp_path: Path, number: signal.Signals, dropout: float
 ) -> None:

@@ -205,11 +205,11 @@ def test_full_disk_is_said_in_one_sentence(
         train_made(classes_data, tmp_path / "run")
 
 
-@pytest.mark.parametrize("from_call", [1, 6])
+@pytest.mark.parametrize("from_call", [1, 6, 8])
 def test_nan_loss_stops_and_says_where(
     classes_data: Any, train_made: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, from_call: int
 ) -> None:
-    """Three training steps and one validation batch an epoch: call 6 is step 1 of epoch 1."""
+    """Three training steps and one validation batch an epoch: call 6 is step 1 of epoch 1, 8 its end."""
     from tumorlens.training import module
 
     original, calls = module.make_loss, []
@@ -225,8 +225,8 @@ def test_nan_loss_stops_and_says_where(
         return measure
 
     monkeypatch.setattr(module, "make_loss", broken)
-    where = "epoch 0, step 0" if from_call == 1 else "epoch 1, step 1"
-    with pytest.raises(TrainingError, match=f"The loss became nan in {where}"):
+    where = {1: "epoch 0, step 0", 6: "epoch 1, step 1", 8: "the validation of epoch 1"}
+    with pytest.raises(TrainingError, match=f"The loss became nan in {where[from_call]}"):
         train_made(classes_data, tmp_path / "run")
     run = RunFolder(tmp_path / "run")
     assert run.last.is_file() == (from_call > 1)

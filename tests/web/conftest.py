@@ -22,6 +22,7 @@ from tumorlens.web import Settings, create_app
 
 BASE_URL = "http://127.0.0.1:8000"
 POISON = 7.0
+UNFORESEEN = "Doe^Jane was in the message of an unforeseen error"
 
 
 class BrightAnalyzer:
@@ -44,7 +45,7 @@ class BrightAnalyzer:
         self.batches.append(len(given))
         assert self.gate.wait(30)
         if any(scan.pixels[0, 0] == POISON for scan in given):
-            raise RuntimeError("Doe^Jane was in the message of an unforeseen error")
+            raise RuntimeError(UNFORESEEN)
         yield from (self._answer(scan) for scan in given)
 
     def _answer(self, scan: Scan) -> Analysis | Failure:
@@ -98,9 +99,7 @@ class Client(TestClient):
 
 
 @pytest.fixture
-def serve(
-    analyzer: BrightAnalyzer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Client]]:
+def serve(analyzer: BrightAnalyzer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Client]]:
     """Starts servers, each given settings, whose temporary files lie in ``tmp_path / "scratch"``."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -110,10 +109,11 @@ def serve(
         def start(**settings: Any) -> Client:
             given = {"jobs": 1, **settings}
             app = create_app(Settings(**given), analyzer)  # type: ignore[arg-type]
-            client = Client(app, base_url=BASE_URL, follow_redirects=False)
-            return stack.enter_context(client)
+            client = stack.enter_context(Client(app, base_url=BASE_URL, follow_redirects=False))
+            # Called before the server is stopped, which waits for what runs.
+            stack.callback(analyzer.gate.set)
+            return client
 
-        stack.callback(analyzer.gate.set)
         yield start
 
 

@@ -54,7 +54,14 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes, words: str) -> Non
 def test_polyglots_are_refused(tmp_path: Path, png: bytes) -> None:
     path = tmp_path / "x"
     text_chunk = png[:33] + b"\0\0\0\x10tEXt<script>alert(1)" + png[33:]
-    for data in (png + zipped(), dicom(b"MZ"), dicom(b"\x89PNG\r\n\x1a\n"), dicom(b"<html>"), dicom(b"II*\0"), text_chunk):
+    for data in (
+        png + zipped(),
+        dicom(b"MZ"),
+        dicom(b"\x89PNG\r\n\x1a\n"),
+        dicom(b"<html>"),
+        dicom(b"II*\0"),
+        text_chunk,
+    ):
         path.write_bytes(data)
         with pytest.raises(ProblemError, match="at once") as caught:
             check_content(path)

@@ -66,7 +66,9 @@ def test_phantom(tab: Tab, phantoms: dict[str, Path]) -> None:
     message = tab.analyze(phantoms["meningioma"])
     analysis = tab.item()["analysis"]
     assert message == analysis["message"]
-    assert [row.split("\n")[0] for row in tab.page.locator(".probabilities li").all_inner_texts()] == list(WORDS.values())
+    assert [row.split("\n")[0] for row in tab.page.locator(".probabilities li").all_inner_texts()] == list(
+        WORDS.values()
+    )
     meters = tab.page.locator(".probabilities [role=meter]")
     shown = [float(one.get_attribute("aria-valuenow") or "nan") / 100 for one in meters.all()]
     assert shown == pytest.approx(list(analysis["probabilities"].values()), abs=0.0006)
@@ -333,7 +335,10 @@ def test_compare(tab: Tab) -> None:
     expect(tab.page.locator(".hud-levels").nth(1)).not_to_be_empty(timeout=PATIENCE_MS)
     before, after = tab.page.url.rsplit("/", 2)[1:]
     areas = [sum(region["area_mm2"] for region in tab.item(key)["analysis"]["regions"]) for key in (before, after)]
-    cells = [text.replace("\u2212", "-").replace(",", "") for text in tab.page.locator(".changes tr[data-row=area] td").all_inner_texts()]
+    cells = [
+        text.replace("\u2212", "-").replace(",", "")
+        for text in tab.page.locator(".changes tr[data-row=area] td").all_inner_texts()
+    ]
     assert [float(one) for one in cells[:3]] == pytest.approx([*areas, areas[1] - areas[0]], abs=0.06)
     assert float(cells[3].split("\u202f")[0]) == pytest.approx(100 * (areas[1] / areas[0] - 1), abs=0.06)
     tab.shot("compare")

@@ -40,7 +40,8 @@ def test_own_names_are_answered(serve: Callable[..., Any], host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost:8000@evil", "", "a b", "localhost:x", "localhost,evil"]
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "localhost:8000@evil", "", "a b", "localhost:x", "localhost,evil"],
 )
 def test_foreign_names_are_refused(client: Any, host: str) -> None:
     answer = client.get("/", headers={"host": host})

@@ -52,7 +52,8 @@ def head_box(pixels: NDArray[np.float32], margin: float = 0.02) -> Box:
 def _foreground(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     blurred = cv2.GaussianBlur(image, (5, 5), 0)
     border = np.concatenate([blurred[0], blurred[-1], blurred[:, 0], blurred[:, -1]])
-    background = float(np.percentile(border, 25))
+    # A bright frame on the very border must not pass for background, nor a head that fills the picture.
+    background = min(float(np.percentile(border, 25)), float(np.median(blurred)))
     bright = float(np.percentile(blurred, 99))
     mask = (blurred > background + 0.1 * (bright - background)).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))

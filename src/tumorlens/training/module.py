@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -34,16 +35,17 @@ class TumorModule(lightning.LightningModule):
         ).to(memory_format=torch.channels_last)
         self.loss = make_loss(recipe.loss)
 
+    def on_train_batch_start(self, batch: Batch, index: int) -> None:
+        """Draw dropout from seed and step alone, so that a resumed run goes on as if it had never stopped."""
+        state = np.random.SeedSequence([self.recipe.seed, self.global_step, self.global_rank]).generate_state(1)
+        torch.manual_seed(int(state[0]))
+
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         """Loss of one batch."""
         images, target = self._scaled(batch)
         logits = self.network(images.contiguous(memory_format=torch.channels_last)).float()
         loss = self.loss(logits, target)
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"The loss became {loss.item()} in epoch {self.current_epoch}, step {index}: lower optimizer.lr; the "
-                "last good checkpoint is kept."
-            )
+        self._check(loss, f"epoch {self.current_epoch}, step {index}")
         self._log("train", loss, logits.detach(), target)
         return loss
 
@@ -51,7 +53,10 @@ class TumorModule(lightning.LightningModule):
         """Loss and metric of one batch."""
         target = batch["label"] if self.recipe.task == "classification" else batch["mask"]
         logits = self.network(batch["image"].contiguous(memory_format=torch.channels_last)).float()
-        self._log("val", self.loss(logits, target), logits, target)
+        loss = self.loss(logits, target)
+        # Checked here too, for the last step of an epoch may have spoiled weights that are about to be kept.
+        self._check(loss, f"the validation of epoch {self.current_epoch}")
+        self._log("val", loss, logits, target)
 
     def configure_optimizers(self) -> Any:
         """Optimizer and schedule of the recipe; biases and normalizations are not decayed."""
@@ -72,6 +77,12 @@ class TumorModule(lightning.LightningModule):
             optimizer, settings.lr, total_steps=self.total_steps, pct_start=self.recipe.schedule.warmup
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _check(self, loss: torch.Tensor, where: str) -> None:
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The loss became {loss.item()} in {where}: lower optimizer.lr; the last good checkpoint is kept."
+            )
 
     def _scaled(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         images = batch["image"]
