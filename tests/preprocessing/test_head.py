@@ -55,7 +55,7 @@ def test_burned_in_text_does_not_widen_the_box(size: float, thickness: int) -> N
     assert_near(head_box(written.astype(np.float32)), head_box(plain), 3)
 
 
-@pytest.mark.parametrize("inset", [1, 4])
+@pytest.mark.parametrize("inset", [0, 1, 4])
 def test_bright_frame_does_not_cost_any_of_the_head(inset: int) -> None:
     framed = small_head()
     head = np.pad(demo_phantoms()[1].head, ((40, 40), (60, 60)))
