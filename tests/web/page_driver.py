@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -83,6 +84,8 @@ class Tab:
         self.context.on("request", self._watch)
         self.page.on("console", lambda message: self._hear(message.type, message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+        # Chromium hands a chooser over only while somebody listens, and starts to do so a little late.
+        self.page.on("filechooser", lambda _: None)
         self.page.add_init_script(
             "addEventListener('securitypolicyviolation', (e) => console.error('CSP: ' + e.violatedDirective))"
         )
@@ -134,8 +137,6 @@ class Tab:
             let s = ''; for (let i = 0; i < d.length; i += 32768) s += String.fromCharCode(...d.subarray(i, i + 32768));
             return [c.height, c.width, btoa(s)]; }"""
         rows, cols, text = self.page.evaluate(script)
-        import base64
-
         return np.frombuffer(base64.b64decode(text), np.uint8).reshape(rows, cols, 4)
 
     def middle(self) -> tuple[float, float]:

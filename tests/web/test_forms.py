@@ -94,7 +94,7 @@ def test_names_are_cleaned_and_never_used_on_the_disk(scratch: Scratch) -> None:
         (file_part(b"x") * 6 + END, 413),
         (part(b'name="spacing"', b"1,2") * 2 + END, 422),
         (part(b'name="other"', b"1") + END, 422),
-        (part(b'name="spacing"', b"1" * 300) + END, 413),
+        (part(b'name="spacing"', b"1" * 300) + END, 422),
         (part(b"", b"nameless") + END, 400),
         (file_part(b"cut off")[:-4], 400),
         (b"no form at all", 400),

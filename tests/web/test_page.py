@@ -141,7 +141,7 @@ def test_zoom_pan_ruler_and_layouts(tab: Tab, phantoms: dict[str, Path]) -> None
     wait_until(lambda: not np.array_equal(tab.canvas(), zoomed))
     tab.page.get_by_role("button", name="Fit the picture").click()
     wait_until(lambda: np.array_equal(tab.canvas(), before))
-    tab.page.get_by_role("button", name="Ruler").click()
+    tab.page.get_by_role("button", name="Ruler: drag").click()
     tab.drag(120, 0)
     tab.until("Ruler: ", ".stage [aria-live]")
     cols, rows = (tab.item()["analysis"]["shape"][at] for at in (1, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ Examples:
 
 NOTICE = "Research use, not a medical device."
 GRACE_S = 20
+SWITCH_S = 0.001
 
 
 def serve(
@@ -105,6 +107,9 @@ def _run(settings: Settings, listener: socket.socket, open_page: bool, verbose: 
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("tumorlens.web").setLevel(logging.INFO if verbose else logging.WARNING)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    # The thread that answers gets its turn sooner than after the default of 5 ms.
+    sys.setswitchinterval(SWITCH_S)
     app = create_app(settings)
     config = uvicorn.Config(
         app,

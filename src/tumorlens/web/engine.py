@@ -96,13 +96,13 @@ class Engine:
             if not self._jobs.is_wanted(job):
                 return None
             found = open_slice(task.path, task.spacing_mm, task.slice_index)
+            source = replace(found.scan.source, path=task.name if task.keep_name else None)
+            scan = replace(found.scan, source=source)
         except Exception as error:  # one bad scan must not end the thread that serves all others
             self._fail(job, error)
             return None
         finally:
             remove(task.path)
-        source = replace(found.scan.source, path=task.name if task.keep_name else None)
-        scan = replace(found.scan, source=source)
         return _Opened(job, scan, found.index, found.count, time.perf_counter() - started)
 
     def _answer(self, opened: list[_Opened]) -> None:

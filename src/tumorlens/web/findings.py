@@ -123,6 +123,7 @@ class Entry:
         correction: the corrected mask, if there is one.
         note: the user's note.
         stored: whether a database keeps it.
+        has_activation: whether the pictures have an activation map.
     """
 
     id: str
@@ -136,6 +137,7 @@ class Entry:
     correction: Correction | None = None
     note: str = ""
     stored: bool = False
+    has_activation: bool = False
 
     @property
     def document(self) -> AnalysisDocument | None:

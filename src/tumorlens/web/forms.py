@@ -202,7 +202,7 @@ class _FieldPart:
 
     def write(self, piece: bytes) -> None:
         if len(self._value) + len(piece) > MAX_FIELD_BYTES:
-            raise ProblemError("too-large", f"The field '{self.name}' is longer than {MAX_FIELD_BYTES} bytes.")
+            raise ProblemError("invalid", f"The field '{self.name}' is longer than {MAX_FIELD_BYTES} bytes.")
         self._value += piece
 
     def end(self, form: Form) -> None:

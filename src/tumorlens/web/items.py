@@ -170,7 +170,7 @@ def _links(entry: Entry, document: dict[str, Any] | None) -> dict[str, str | Non
     there = {
         "image": done,
         "pixels": done,
-        "activation": done,
+        "activation": done and entry.has_activation,
         "overlay": done,
         "mask": masked,
         "nifti": masked and volume,

@@ -152,6 +152,7 @@ class Jobs:
                 document_json=job.document_json,
                 load=None if pictures is None else lambda: pictures,
                 correction=job.correction,
+                has_activation=pictures is not None and pictures.activation is not None,
             )
 
     def correct(self, id_: str, correction: Correction | None) -> None:

@@ -34,8 +34,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-OPEN_PATHS = ("/healthz", "/readyz")
-"""Answered without a token, since what probes a service has none; they say no more than 'ok'."""
+OPEN_PATHS = ("/", "/healthz", "/readyz", "/api/v1/limits")
+"""Answered without a token: what probes a service has none, and the page must be there to ask for one."""
+OPEN_FOLDER = "/static/"
 
 DRAIN_BYTES, DRAIN_S = 16 * 2**20, 5.0
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -113,12 +114,11 @@ class Guard:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and _same(given.strip(), token):
             return True
-        if scope["path"] in OPEN_PATHS:
-            return False
         asked = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and scope["method"] == "GET" and asked and _same(asked, token):
             raise _SignedIn(self._signed_in(scope, headers))
-        if _same(_cookie_of(headers), self._cookie):
+        is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
+        if (is_open and not asked) or _same(_cookie_of(headers), self._cookie):
             return False
         raise ProblemError(
             "no-token",

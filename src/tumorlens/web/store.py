@@ -31,7 +31,8 @@ MIGRATIONS: tuple[str, ...] = (
 )
 """One script for each version of the schema; the last one's number is the present version."""
 
-_COLUMNS = "id, name, created, label, document, note, correction"
+_COLUMNS = """id, name, created, label, document, note, correction,
+    EXISTS (SELECT 1 FROM pictures WHERE pictures.id = analyses.id AND activation IS NOT NULL) AS has_activation"""
 _WAIT_S = 10.0
 
 
@@ -173,6 +174,7 @@ class Store:
             correction=correction,
             note=row["note"],
             stored=True,
+            has_activation=bool(row["has_activation"]),
         )
 
     def _pictures(self, id_: str) -> Pictures:
