@@ -1,6 +1,6 @@
 // Rulers: straight lines between two points of the scan, in millimetres where the spacing is known, else in pixels.
 
-import { quantity } from "../format.js";
+import { number } from "../format.js";
 import { t } from "../strings.js";
 
 const COLOR = "#ffd166";
@@ -12,7 +12,7 @@ export function rulerLength({ from, to }, spacing) {
 }
 
 export const rulerText = (ruler, spacing) =>
-  quantity(rulerLength(ruler, spacing), t(spacing ? "unit.mm" : "unit.px"), 1);
+  `${number(rulerLength(ruler, spacing), 1)} ${t(spacing ? "unit.mm" : "unit.px")}`;
 
 export function drawRulers(context, rulers, place, spacing) {
   for (const ruler of rulers) {
