@@ -96,7 +96,7 @@ def phantoms() -> list[bytes]:
 
 
 def one_at_a_time(port: int, files: list[bytes]) -> tuple[float, float]:
-    """Median seconds of one scan in this process, and from an idle server, in turn so that both see the same machine."""
+    """Median seconds of one scan in this process and from an idle server, in turn, so that both meet the same load."""
     import cv2
 
     analyzer, client, unused = Analyzer(threads=1), Client(port), Load()
