@@ -7,8 +7,10 @@ and docs/images/web-compare.png.
 from __future__ import annotations
 
 import sys
+from io import BytesIO
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,7 +20,6 @@ from page_driver import Server, Tab, launch  # noqa: E402
 
 FOLDER = ROOT / "docs" / "images"
 LARGEST = 400_000
-COLORS = 256
 
 
 def main() -> None:
@@ -39,7 +40,9 @@ def main() -> None:
             correct(dark)
             after = dark.page.url.rsplit("/", 1)[1]
             dark.open(f"#/compare/{before}/{after}")
-            dark.page.wait_for_function("[...document.querySelectorAll('.hud-levels')].filter((e) => e.textContent).length === 2")
+            dark.page.wait_for_function(
+                "[...document.querySelectorAll('.hud-levels')].filter((e) => e.textContent).length === 2"
+            )
             save(dark.page, "web-compare.png")
             dark.close()
             browser.close()
@@ -70,16 +73,15 @@ def correct(tab: Tab) -> None:
 
 
 def save(page: Page, name: str) -> None:
-    """A screenshot with at most 256 colors, which is what keeps it small."""
-    from io import BytesIO
-
-    from PIL import Image
-
-    page.wait_for_timeout(500)
+    """A screenshot, of fewer grey levels and hues where it would be too large."""
     page.mouse.move(0, 0)
-    picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    page.wait_for_timeout(500)
     path = FOLDER / name
-    picture.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    for step in (1, 2, 4, 8):
+        picture.point(lambda level, step=step: level // step * step).save(path, optimize=True)
+        if path.stat().st_size <= LARGEST:
+            break
     size = path.stat().st_size
     print(f"{path.relative_to(ROOT)}: {size} bytes")
     if size > LARGEST:

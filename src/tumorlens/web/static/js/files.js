@@ -4,7 +4,8 @@ import { h } from "./dom.js";
 import { t } from "./strings.js";
 import { add, filesOfDrop } from "./uploads.js";
 
-const ACCEPT = ".png,.jpg,.jpeg,.bmp,.tif,.tiff,.dcm,.dicom,.nii,.gz,.mat,.zip,image/*,application/dicom,application/zip";
+const ACCEPT =
+  ".png,.jpg,.jpeg,.bmp,.tif,.tiff,.dcm,.dicom,.nii,.gz,.mat,.zip,image/*,application/dicom,application/zip";
 
 /** Options for the files that come next; the page's form sets them. */
 export const options = { spacing: null };
@@ -23,7 +24,12 @@ export const choose = () => input.click();
 export function listen(onFirst) {
   shown = onFirst;
   input = h("input", {
-    type: "file", multiple: true, accept: ACCEPT, hidden: true, id: "file-input", "aria-label": t("add.choose"),
+    type: "file",
+    multiple: true,
+    accept: ACCEPT,
+    hidden: true,
+    id: "file-input",
+    "aria-label": t("add.choose"),
     onchange: () => {
       take(input.files);
       input.value = "";

@@ -8,8 +8,17 @@ export function number(value, decimals = 1) {
   return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
+/** A probability; what only rounding makes 0 or 100 % is shown as a bound. */
 export function percent(value, decimals = 1) {
-  return `${number(value * 100, decimals)}${NARROW_SPACE}%`;
+  const step = 10 ** -decimals;
+  const sure = value < 1 && value * 100 > 100 - step / 2;
+  const rare = value > 0 && value * 100 < step / 2;
+  const shown = sure
+    ? `>${number(100 - step, decimals)}`
+    : rare
+      ? `<${number(step, decimals)}`
+      : number(value * 100, decimals);
+  return `${shown}${NARROW_SPACE}%`;
 }
 
 /** A length, area or other value with its unit; null gives a dash. */

@@ -22,7 +22,12 @@ export async function maskPng(mask, rows, cols) {
   view.setUint32(0, cols);
   view.setUint32(4, rows);
   header[8] = 8;
-  const parts = [new Uint8Array(SIGNATURE), chunk("IHDR", header), chunk("IDAT", packed), chunk("IEND", new Uint8Array(0))];
+  const parts = [
+    new Uint8Array(SIGNATURE),
+    chunk("IHDR", header),
+    chunk("IDAT", packed),
+    chunk("IEND", new Uint8Array(0)),
+  ];
   return new Blob(parts, { type: "image/png" });
 }
 

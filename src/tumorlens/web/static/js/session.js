@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { t } from "./strings.js";
 
 const KEY = "tumorlens.session";
-const POLL_MS = [40, 60, 90, 140, 220, 350, 600, 1000];
+const POLL_MS = [30, 25, 25, 25, 25, 30, 40, 60, 100, 200, 400, 800, 1000];
 const POLL_IDS = 50;
 const PENDING = new Set(["queued", "running"]);
 
@@ -30,7 +30,17 @@ export function changed(entry = null, oldKey = null) {
 
 /** A new entry; its phase is waiting, sending, queued, running, done, failed or cancelled. */
 export function make(fields) {
-  return { key: "", name: "", file: null, thumb: null, phase: "waiting", progress: 0, problem: null, item: null, ...fields };
+  return {
+    key: "",
+    name: "",
+    file: null,
+    thumb: null,
+    phase: "waiting",
+    progress: 0,
+    problem: null,
+    item: null,
+    ...fields,
+  };
 }
 
 export function insert(batch, before = entries[0]) {

@@ -1,12 +1,12 @@
 // Every English sentence of the page. Another language is another table of the same keys.
 
 const EN = {
-  "title": "tumorlens \u2013 reads brain-tumor MRI",
-  "brand": "tumorlens",
-  "notice": "Research use, not a medical device.",
-  "none": "\u2013",
-  "skip": "Skip to the content",
-  "delete": "Delete",
+  title: "tumorlens \u2013 reads brain-tumor MRI",
+  brand: "tumorlens",
+  notice: "Research use, not a medical device.",
+  none: "\u2013",
+  skip: "Skip to the content",
+  delete: "Delete",
 
   "class.glioma": "Glioma",
   "class.meningioma": "Meningioma",
@@ -22,21 +22,24 @@ const EN = {
   "theme.light": "Light theme",
 
   "home.title": "What does this MRI show?",
-  "home.lead": "Drop a brain MRI slice: tumorlens names the tumor class, outlines it and measures it, on this machine and offline.",
+  "home.lead":
+    "Drop a brain MRI slice: tumorlens names the tumor class, outlines it and measures it, on this machine and offline.",
   "home.drop": "Drop scans here, or paste a picture",
   "home.formats": "PNG, JPEG, TIFF, DICOM, NIfTI or a zip of them, up to {size} each",
   "add.choose": "Choose files",
   "add.scans": "Add scans",
   "add.other": "Add another scan",
   "add.drop": "Drop to analyze",
-  "store.off": "Nothing is stored: scans and answers live in the server's memory and are gone when it stops. To keep them, start it with --store FILE.",
+  "store.off":
+    "Nothing is stored: scans and answers live in the server's memory and are gone when it stops. To keep them, start it with --store FILE.",
   "store.on": "Answers and scans are stored in the database of this server until you delete them.",
   "examples.title": "Or try a phantom",
   "examples.lead": "Made pictures of known geometry, no patients.",
   "examples.one": "Phantom",
 
   "spacing.option": "My files state no pixel spacing, but I know it",
-  "spacing.option.text": "Distance between pixel centers. It holds for the files that you add next and overrules what they state.",
+  "spacing.option.text":
+    "Distance between pixel centers. It holds for the files that you add next and overrules what they state.",
   "spacing.row": "Row spacing",
   "spacing.col": "Column spacing",
   "spacing.set": "Enter the spacing",
@@ -70,7 +73,8 @@ const EN = {
   "answer.confidence": "Confidence",
   "answer.probabilities": "Probabilities",
   "answer.set": "The model cannot rule out: {classes}.",
-  "answer.none": "Nothing was outlined or measured, since the classifier names no tumor. That is no proof that there is none.",
+  "answer.none":
+    "Nothing was outlined or measured, since the classifier names no tumor. That is no proof that there is none.",
   "answer.spoken": "{name}: {message}",
 
   "show.scan": "Scan",

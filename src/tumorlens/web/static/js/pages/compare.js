@@ -14,7 +14,10 @@ import { Viewer } from "../viewer/viewer.js";
 
 const ROWS = [
   ["area", (regions, unit) => totalArea(regions, unit === "mm" ? "area_mm2" : "area_px")],
-  ...["longest_diameter", "width", "height", "perimeter"].map((name) => [name, (regions, unit) => regions[0][`${name}_${unit}`]]),
+  ...["longest_diameter", "width", "height", "perimeter"].map((name) => [
+    name,
+    (regions, unit) => regions[0][`${name}_${unit}`],
+  ]),
 ];
 
 export const comparePage = () => (outlet, first, second) => {
@@ -27,13 +30,30 @@ export const comparePage = () => (outlet, first, second) => {
   Promise.all([entryOf(first), entryOf(second)]).then((entries) => {
     if (left) return;
     const open = (at, key) => swap(`/compare/${at === 0 ? key : first}/${at === 1 ? key : second}`);
-    const pictures = h("div", { class: "compare-pictures" }, entries.map((entry, at) =>
-      side(entry, at, { view, viewers, pick: (key) => open(at, key) })));
-    replace(host,
-      h("header", { class: "page-head" }, h("h1", { tabindex: "-1" }, t("compare.title")), h("span", { class: "spring" }),
-        h("button", { type: "button", class: "button small", onclick: () => swap(`/compare/${second}/${first}`) }, icon("swap"), t("compare.swap"))),
+    const pictures = h(
+      "div",
+      { class: "compare-pictures" },
+      entries.map((entry, at) => side(entry, at, { view, viewers, pick: (key) => open(at, key) })),
+    );
+    replace(
+      host,
+      h(
+        "header",
+        { class: "page-head" },
+        h("h1", { tabindex: "-1" }, t("compare.title")),
+        h("span", { class: "spring" }),
+        h(
+          "button",
+          { type: "button", class: "button small", onclick: () => swap(`/compare/${second}/${first}`) },
+          icon("swap"),
+          t("compare.swap"),
+        ),
+      ),
       pictures,
-      entries.every(Boolean) ? changes(entries.map((one) => one.item)) : h("p", { class: "soft card" }, t("compare.choose")));
+      entries.every(Boolean)
+        ? changes(entries.map((one) => one.item))
+        : h("p", { class: "soft card" }, t("compare.choose")),
+    );
   });
   return () => {
     left = true;
@@ -55,17 +75,31 @@ async function entryOf(key) {
 
 function side(entry, at, { view, viewers, pick }) {
   const name = t(at === 0 ? "compare.before" : "compare.after");
-  const select = h("select", { "aria-label": name, onchange: () => pick(select.value) },
+  const select = h(
+    "select",
+    { "aria-label": name, onchange: () => pick(select.value) },
     !entry && h("option", { value: "" }, t("compare.pick")),
-    session.finished().map((one) => h("option", { value: one.key, selected: one === entry }, `${one.name} \u2013 ${className(one.item.analysis.label)}`)));
+    session
+      .finished()
+      .map((one) =>
+        h(
+          "option",
+          { value: one.key, selected: one === entry },
+          `${one.name} \u2013 ${className(one.item.analysis.label)}`,
+        ),
+      ),
+  );
   const head = h("div", { class: "compare-head" }, h("span", { class: "badge" }, name), select);
   const frame = h("section", { class: "frame", "aria-label": name }, head);
   if (!entry) {
-    frame.append(h("div", { class: "stage empty" }, h("p", {}, t(session.finished().length ? "compare.pick" : "compare.none"))));
+    frame.append(
+      h("div", { class: "stage empty" }, h("p", {}, t(session.finished().length ? "compare.pick" : "compare.none"))),
+    );
     return frame;
   }
   const viewer = new Viewer({
-    label: t("viewer.of", { name: entry.name, answer: className(entry.item.analysis.label) }), view,
+    label: t("viewer.of", { name: entry.name, answer: className(entry.item.analysis.label) }),
+    view,
     onView: () => viewers.forEach((one) => one.invalidate()),
     onState: () => sync(),
   });
@@ -76,13 +110,28 @@ function side(entry, at, { view, viewers, pick }) {
     bar.sync();
     viewer.surface.dataset.tool = viewer.tool;
   };
-  bar.element.append(h("span", { class: "spring" }), h("div", { class: "group" },
-    iconButton("minus", t("tool.out"), () => viewer.interaction.zoom(0.8)),
-    iconButton("fit", t("tool.fit"), () => viewer.interaction.zoom(0)),
-    iconButton("add", t("tool.in"), () => viewer.interaction.zoom(1.25))));
+  bar.element.append(
+    h("span", { class: "spring" }),
+    h(
+      "div",
+      { class: "group" },
+      iconButton("minus", t("tool.out"), () => viewer.interaction.zoom(0.8)),
+      iconButton("fit", t("tool.fit"), () => viewer.interaction.zoom(0)),
+      iconButton("add", t("tool.in"), () => viewer.interaction.zoom(1.25)),
+    ),
+  );
   const { analysis } = entry.item;
-  frame.append(viewer.stage, bar.element, h("p", { class: "compare-answer" },
-    h("strong", {}, analysis.message), h("span", {}, `${percent(analysis.confidence)} \u00b7 ${when(entry.item.created)}`)));
+  frame.append(
+    viewer.stage,
+    bar.element,
+    h(
+      "p",
+      { class: "compare-answer" },
+      h("strong", {}, analysis.message),
+      entry.item.corrected && h("b", { class: "badge edited" }, icon("edit"), t("measure.corrected")),
+      h("span", {}, `${percent(analysis.confidence)} \u00b7 ${when(entry.item.created)}`),
+    ),
+  );
   viewer.load(entry.item).then(sync);
   return frame;
 }
@@ -97,13 +146,47 @@ function changes(items) {
   if (regions.some((one) => !one.length)) notes.unshift(t("compare.missing"));
   if (items[0].analysis.label !== items[1].analysis.label) notes.unshift(t("compare.labels"));
   const comparable = known[0] === known[1];
-  return h("section", { class: "card changes", "aria-label": t("compare.changes") }, h("h2", {}, t("compare.changes")),
-    h("div", { class: "scroll-x", tabindex: "0", role: "region", "aria-label": t("compare.changes") },
-      h("table", { class: "sizes" },
-        h("thead", {}, h("tr", {}, ["measure.what", "compare.before", "compare.after", "compare.change", "compare.percent"].map((key, at) =>
-          h("th", { scope: "col" }, at ? t(key) : h("span", { class: "visually-hidden" }, t(key)))))),
-        h("tbody", {}, ROWS.map(([name, value]) => changeRow(name, regions.map((one) => (one.length ? value(one, unit) : null)), unit, comparable))))),
-    h("ul", { class: "notes soft small" }, notes.map((one) => h("li", {}, one))));
+  return h(
+    "section",
+    { class: "card changes", "aria-label": t("compare.changes") },
+    h("h2", {}, t("compare.changes")),
+    h(
+      "div",
+      { class: "scroll-x", tabindex: "0", role: "region", "aria-label": t("compare.changes") },
+      h(
+        "table",
+        { class: "sizes" },
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            ["measure.what", "compare.before", "compare.after", "compare.change", "compare.percent"].map((key, at) =>
+              h("th", { scope: "col" }, at ? t(key) : h("span", { class: "visually-hidden" }, t(key))),
+            ),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          ROWS.map(([name, value]) =>
+            changeRow(
+              name,
+              regions.map((one) => (one.length ? value(one, unit) : null)),
+              unit,
+              comparable,
+            ),
+          ),
+        ),
+      ),
+    ),
+    h(
+      "ul",
+      { class: "notes soft small" },
+      notes.map((one) => h("li", {}, one)),
+    ),
+  );
 }
 
 function changeRow(name, [before, after], unit, comparable) {
@@ -112,8 +195,13 @@ function changeRow(name, [before, after], unit, comparable) {
   const plain = (value) => (value === null ? t("none") : number(value, decimals));
   const both = comparable && before !== null && after !== null;
   const share = both && before > 0 ? (after - before) / before : null;
-  return h("tr", { data: { row: name } }, h("th", { scope: "row" }, t("compare.row", { name: t(`measure.${name}`), unit: shown })),
-    h("td", {}, plain(before)), h("td", {}, plain(after)),
+  return h(
+    "tr",
+    { data: { row: name } },
+    h("th", { scope: "row" }, t("compare.row", { name: t(`measure.${name}`), unit: shown })),
+    h("td", {}, plain(before)),
+    h("td", {}, plain(after)),
     h("td", { class: "strong" }, both ? signed(after - before, decimals) : t("none")),
-    h("td", { class: "strong" }, share === null ? t("none") : `${signed(share * 100, 1)}\u202f%`));
+    h("td", { class: "strong" }, share === null ? t("none") : `${signed(share * 100, 1)}\u202f%`),
+  );
 }

@@ -45,7 +45,10 @@ class ScanPage {
         if (this.left) return;
         this.entry = session.adopt(item);
       } catch (problem) {
-        return void (this.left || this.#showProblem(t("error.gone.title"), problem.status === 404 ? t("error.gone") : problem.message));
+        return void (
+          this.left ||
+          this.#showProblem(t("error.gone.title"), problem.status === 404 ? t("error.gone") : problem.message)
+        );
       }
     }
     this.#render();
@@ -66,17 +69,37 @@ class ScanPage {
     this.shownPhase = entry.phase;
     document.title = `${entry.name} \u2013 tumorlens`;
     if (entry.phase === "done") return this.#renderResult();
-    if (entry.phase === "failed") return this.#showProblem(entry.problem?.title ?? t("error.title"), entry.problem?.message ?? t("error.unknown"));
-    if (entry.phase === "cancelled") return this.#showProblem(t("phase.cancelled"), t("cancelled.text", { name: entry.name }));
+    if (entry.phase === "failed")
+      return this.#showProblem(entry.problem?.title ?? t("error.title"), entry.problem?.message ?? t("error.unknown"));
+    if (entry.phase === "cancelled")
+      return this.#showProblem(t("phase.cancelled"), t("cancelled.text", { name: entry.name }));
     return this.#renderWaiting();
   }
 
   #renderWaiting() {
     this.progress = h("progress", { max: "1", "aria-label": t("progress.label") });
     this.phaseText = h("p", { role: "status", class: "soft" });
-    const again = h("button", { type: "button", class: "button", onclick: () => session.cancel(this.entry) }, t("dialog.cancel"));
-    replace(this.outlet, h("div", { class: "center" }, h("section", { class: "card state" },
-      h("div", { class: "pulse" }, icon("picture", "big")), h("h1", { tabindex: "-1" }, this.entry.name), this.progress, this.phaseText, again)));
+    const again = h(
+      "button",
+      { type: "button", class: "button", onclick: () => session.cancel(this.entry) },
+      t("dialog.cancel"),
+    );
+    replace(
+      this.outlet,
+      h(
+        "div",
+        { class: "center" },
+        h(
+          "section",
+          { class: "card state" },
+          h("div", { class: "pulse" }, icon("picture", "big")),
+          h("h1", { tabindex: "-1" }, this.entry.name),
+          this.progress,
+          this.phaseText,
+          again,
+        ),
+      ),
+    );
     this.#renderProgress();
   }
 
@@ -88,11 +111,27 @@ class ScanPage {
   }
 
   #showProblem(title, text) {
-    replace(this.outlet, h("div", { class: "center" }, h("section", { class: "card state problem", role: "alert" },
-      icon("warning", "big"), h("h1", { tabindex: "-1" }, title), this.entry && h("p", { class: "file" }, this.entry.name), h("p", {}, text),
-      h("div", { class: "dialog-actions" },
-        this.entry && h("button", { type: "button", class: "button", onclick: () => this.#drop() }, t("rail.drop")),
-        h("a", { class: "button primary", href: "#/" }, t("add.other"))))));
+    replace(
+      this.outlet,
+      h(
+        "div",
+        { class: "center" },
+        h(
+          "section",
+          { class: "card state problem", role: "alert" },
+          icon("warning", "big"),
+          h("h1", { tabindex: "-1" }, title),
+          this.entry && h("p", { class: "file" }, this.entry.name),
+          h("p", {}, text),
+          h(
+            "div",
+            { class: "dialog-actions" },
+            this.entry && h("button", { type: "button", class: "button", onclick: () => this.#drop() }, t("rail.drop")),
+            h("a", { class: "button primary", href: "#/" }, t("add.other")),
+          ),
+        ),
+      ),
+    );
   }
 
   async #drop() {
@@ -107,8 +146,17 @@ class ScanPage {
     this.details = h("div", { class: "slot-details" });
     this.live = h("div", { class: "visually-hidden", role: "status" });
     this.frame = h("section", { class: "frame", "aria-label": t("viewer.title") });
-    replace(this.outlet, h("div", { class: "scan-page" },
-      this.#heading(), h("div", { class: "aside" }, this.answer, this.details), this.frame, this.live));
+    replace(
+      this.outlet,
+      h(
+        "div",
+        { class: "scan-page" },
+        this.#heading(),
+        h("div", { class: "aside" }, this.answer, this.details),
+        this.frame,
+        this.live,
+      ),
+    );
     this.#renderDetails();
     this.#renderViewer();
     this.live.textContent = t("answer.spoken", { name: entry.name, message: item.analysis.message });
@@ -116,16 +164,20 @@ class ScanPage {
 
   #heading() {
     const { item } = this.entry;
-    return h("header", { class: "page-head" },
+    return h(
+      "header",
+      { class: "page-head" },
       h("span", { class: "crumb", title: item.name }, item.name),
       h("span", { class: "spring" }),
       h("a", { class: "button small", href: `#/compare/${item.id}/` }, icon("compare"), t("compare.with")),
-      h("button", { type: "button", class: "button small", onclick: () => this.#delete() }, icon("trash"), t("delete")));
+      h("button", { type: "button", class: "button small", onclick: () => this.#delete() }, icon("trash"), t("delete")),
+    );
   }
 
   async #delete() {
     const { entry } = this;
-    if (!(await confirm(t(entry.item.stored ? "delete.stored" : "delete.session", { name: entry.name }), t("delete")))) return;
+    if (!(await confirm(t(entry.item.stored ? "delete.stored" : "delete.session", { name: entry.name }), t("delete"))))
+      return;
     await this.#drop();
   }
 
@@ -135,7 +187,9 @@ class ScanPage {
     // A person may be typing a note: that card stays as it is.
     this.note ??= context.limits.store && item.stored ? noteCard(entry) : null;
     const open = [...this.details.querySelectorAll("details")].map((one) => one.open);
-    const focused = this.details.contains(document.activeElement) ? document.activeElement.closest("[aria-label]") : null;
+    const focused = this.details.contains(document.activeElement)
+      ? document.activeElement.closest("[aria-label]")
+      : null;
     this.measurements = measurementsCard(item, entry.file ? (row, col) => this.#again({ spacing: [row, col] }) : null);
     const cards = [this.measurements, downloadsCard(item), this.note, aboutCard(item)].filter(Boolean);
     if (this.note?.contains(focused)) {
@@ -157,14 +211,21 @@ class ScanPage {
       onView: () => {},
     });
     this.viewer = viewer;
-    this.editButton = h("button", { type: "button", class: "button small", disabled: true, onclick: () => this.#startEdit() },
-      icon("edit"), t(item.analysis.mask || item.corrected ? "edit.start" : "edit.draw"));
+    this.editButton = h(
+      "button",
+      { type: "button", class: "button small", disabled: true, onclick: () => this.#startEdit() },
+      icon("edit"),
+      t(item.analysis.mask || item.corrected ? "edit.start" : "edit.draw"),
+    );
     this.top = showBar(viewer);
     this.tools = toolBar(viewer, this.editButton);
     this.bottom = h("div", { class: "bar-slot" }, this.tools.element);
-    const slices = item.volume?.slices > 1
-      ? sliceBar(item.volume, Boolean(this.entry.file), (slice) => this.#again({ slice }).catch((problem) => this.viewer.say(problem.message)))
-      : null;
+    const slices =
+      item.volume?.slices > 1
+        ? sliceBar(item.volume, Boolean(this.entry.file), (slice) =>
+            this.#again({ slice }).catch((problem) => this.viewer.say(problem.message)),
+          )
+        : null;
     replace(this.frame, this.top.element, viewer.stage, slices, this.bottom);
     this.#sync();
     viewer.load(item).then(() => {
@@ -208,7 +269,10 @@ class ScanPage {
     const { entry } = this;
     const item = await uploads.again(entry, options);
     const next = session.make({
-      key: item.id, name: item.name, file: entry.file, options: { ...entry.options, ...options },
+      key: item.id,
+      name: item.name,
+      file: entry.file,
+      options: { ...entry.options, ...options },
     });
     session.insert([next], entry);
     session.apply(next, item);

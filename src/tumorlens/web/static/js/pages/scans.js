@@ -27,21 +27,73 @@ class ScansPage {
     this.found = [];
     this.total = 0;
     document.title = `${t("scans.title")} \u2013 tumorlens`;
-    this.search = h("input", { type: "search", placeholder: t(this.store ? "scans.search.store" : "scans.search"), "aria-label": t("scans.search"), oninput: () => this.#typed() });
-    this.compare = h("button", { type: "button", class: "button small", onclick: () => this.#compare() }, icon("compare"), t("compare.two"));
+    this.search = h("input", {
+      type: "search",
+      placeholder: t(this.store ? "scans.search.store" : "scans.search"),
+      "aria-label": t("scans.search"),
+      oninput: () => this.#typed(),
+    });
+    this.compare = h(
+      "button",
+      { type: "button", class: "button small", onclick: () => this.#compare() },
+      icon("compare"),
+      t("compare.two"),
+    );
     this.csv = h("a", { class: "button small", download: "summary.csv" }, icon("down"), t("download.csv"));
-    this.trash = h("button", { type: "button", class: "button small", onclick: () => this.#delete() }, icon("trash"), t("delete"));
+    this.trash = h(
+      "button",
+      { type: "button", class: "button small", onclick: () => this.#delete() },
+      icon("trash"),
+      t("delete"),
+    );
     this.body = h("tbody");
-    this.more = h("button", { type: "button", class: "button", hidden: true, onclick: () => this.#load(this.found.length) }, t("scans.more"));
+    this.more = h(
+      "button",
+      { type: "button", class: "button", hidden: true, onclick: () => this.#load(this.found.length) },
+      t("scans.more"),
+    );
     this.status = h("p", { class: "soft", role: "status" });
-    this.table = h("table", { class: "scans" }, h("caption", { class: "visually-hidden" }, t("scans.title")),
-      h("thead", {}, h("tr", {}, ["select", "scan", "answer", "confidence", "area", "when"].map((one) =>
-        h("th", { scope: "col" }, one === "select" ? h("span", { class: "visually-hidden" }, t("scans.select")) : t(`scans.${one}`))))), this.body);
-    replace(outlet, h("div", { class: "scans-page" },
-      h("header", { class: "page-head" }, h("h1", { tabindex: "-1" }, t("scans.title"))),
-      h("p", { class: "privacy" }, icon("info"), h("span", {}, t(this.store ? "store.on" : "store.off"))),
-      h("div", { class: "scans-bar" }, h("label", { class: "search" }, icon("search"), this.search), this.compare, this.csv, this.trash),
-      this.table, this.status, this.more));
+    this.table = h(
+      "table",
+      { class: "scans" },
+      h("caption", { class: "visually-hidden" }, t("scans.title")),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ["select", "scan", "answer", "confidence", "area", "when"].map((one) =>
+            h(
+              "th",
+              { scope: "col" },
+              one === "select" ? h("span", { class: "visually-hidden" }, t("scans.select")) : t(`scans.${one}`),
+            ),
+          ),
+        ),
+      ),
+      this.body,
+    );
+    replace(
+      outlet,
+      h(
+        "div",
+        { class: "scans-page" },
+        h("header", { class: "page-head" }, h("h1", { tabindex: "-1" }, t("scans.title"))),
+        h("p", { class: "privacy" }, icon("info"), h("span", {}, t(this.store ? "store.on" : "store.off"))),
+        h(
+          "div",
+          { class: "scans-bar" },
+          h("label", { class: "search" }, icon("search"), this.search),
+          this.compare,
+          this.csv,
+          this.trash,
+        ),
+        this.table,
+        this.status,
+        this.more,
+      ),
+    );
     this.unsubscribe = session.subscribe(() => this.#soon());
     this.store ? this.#load(0) : this.#render();
   }
@@ -70,7 +122,9 @@ class ScansPage {
       const { analyses, total } = await api.stored(query, PAGE, offset);
       if (query !== this.search.value.trim()) return;
       this.total = total ?? offset + analyses.length;
-      const entries = analyses.map((item) => session.find(item.id) ?? session.make({ key: item.id, name: item.name, item, phase: item.status }));
+      const entries = analyses.map(
+        (item) => session.find(item.id) ?? session.make({ key: item.id, name: item.name, item, phase: item.status }),
+      );
       this.found = offset ? [...this.found, ...entries] : entries;
     } catch (problem) {
       replace(this.status, problem.message);
@@ -81,8 +135,10 @@ class ScansPage {
   /** With a store, what this session holds and the store does not have yet comes first. */
   #entries() {
     const query = this.search.value.trim().toLowerCase();
-    const matches = (one) => !query || one.name.toLowerCase().includes(query)
-      || (one.item?.analysis && className(one.item.analysis.label).toLowerCase().includes(query));
+    const matches = (one) =>
+      !query ||
+      one.name.toLowerCase().includes(query) ||
+      (one.item?.analysis && className(one.item.analysis.label).toLowerCase().includes(query));
     const own = session.all().filter(matches);
     if (!this.store) return own;
     const keys = new Set(this.found.map((one) => one.key));
@@ -96,7 +152,10 @@ class ScansPage {
     const focused = document.activeElement?.closest?.("tr")?.dataset.key;
     const wasBox = document.activeElement?.type === "checkbox";
     this.shown = entries;
-    replace(this.body, entries.map((one) => this.#row(one)));
+    replace(
+      this.body,
+      entries.map((one) => this.#row(one)),
+    );
     if (focused) this.body.querySelector(`tr[data-key="${CSS.escape(focused)}"] ${wasBox ? "input" : "a"}`)?.focus();
     this.table.hidden = !entries.length;
     replace(this.status, entries.length ? "" : t(this.search.value ? "scans.nothing" : "scans.empty"));
@@ -107,24 +166,62 @@ class ScansPage {
   #row(entry) {
     const { item, phase } = entry;
     const analysis = phase === "done" ? item.analysis : null;
-    const box = h("input", { type: "checkbox", "aria-label": t("scans.select.one", { name: entry.name }), checked: this.selected.has(entry.key), onchange: () => {
-      if (box.checked) this.selected.add(entry.key);
-      else this.selected.delete(entry.key);
-      this.#actions();
-    } });
+    const box = h("input", {
+      type: "checkbox",
+      "aria-label": t("scans.select.one", { name: entry.name }),
+      checked: this.selected.has(entry.key),
+      onchange: () => {
+        if (box.checked) this.selected.add(entry.key);
+        else this.selected.delete(entry.key);
+        this.#actions();
+      },
+    });
     const regions = analysis ? regionsOf(item) : [];
     const millimetres = analysis?.spacing_mm;
     const area = regions.length
       ? quantity(totalArea(regions, millimetres ? "area_mm2" : "area_px"), t(millimetres ? "unit.mm2" : "unit.px2"), 0)
       : t("none");
-    return h("tr", { data: { key: entry.key, phase, label: analysis?.label ?? "" } },
+    return h(
+      "tr",
+      { data: { key: entry.key, phase, label: analysis?.label ?? "" } },
       h("td", { class: "c-select" }, box),
-      h("td", { class: "c-scan" }, h("a", { href: `#/scan/${entry.key}` }, thumbnail(h("span", { class: "thumb" }), entry),
-        h("span", { class: "texts" }, h("span", { class: "name" }, entry.name), item?.note && h("span", { class: "soft small note" }, item.note)))),
-      h("td", { class: "c-answer" }, analysis ? className(analysis.label) : phase === "failed" ? h("span", { class: "bad" }, entry.problem?.message ?? t("phase.failed")) : statusText(entry)),
-      h("td", { class: "c-number", data: { head: t("scans.confidence") } }, analysis ? percent(analysis.confidence) : t("none")),
-      h("td", { class: "c-number", data: { head: t("scans.area") } }, area, item?.corrected && h("span", { class: "edited", title: t("measure.corrected") }, icon("edit"))),
-      h("td", { class: "c-when" }, item ? when(item.created) : ""));
+      h(
+        "td",
+        { class: "c-scan" },
+        h(
+          "a",
+          { href: `#/scan/${entry.key}` },
+          thumbnail(h("span", { class: "thumb" }), entry),
+          h(
+            "span",
+            { class: "texts" },
+            h("span", { class: "name" }, entry.name),
+            item?.note && h("span", { class: "soft small note" }, item.note),
+          ),
+        ),
+      ),
+      h(
+        "td",
+        { class: "c-answer" },
+        analysis
+          ? className(analysis.label)
+          : phase === "failed"
+            ? h("span", { class: "bad" }, entry.problem?.message ?? t("phase.failed"))
+            : statusText(entry),
+      ),
+      h(
+        "td",
+        { class: "c-number", data: { head: t("scans.confidence") } },
+        analysis ? percent(analysis.confidence) : t("none"),
+      ),
+      h(
+        "td",
+        { class: "c-number", data: { head: t("scans.area") } },
+        area,
+        item?.corrected && h("span", { class: "edited", title: t("measure.corrected") }, icon("edit")),
+      ),
+      h("td", { class: "c-when" }, item ? when(item.created) : ""),
+    );
   }
 
   #chosen() {

@@ -12,26 +12,46 @@ export function answerCard(item) {
     "section",
     { class: `card answer ${none ? "calm" : "found"}`, "aria-label": t("answer.label") },
     h("h1", { tabindex: "-1" }, analysis.message),
-    h("div", { class: "confidence" },
+    h(
+      "div",
+      { class: "confidence" },
       h("span", {}, t("answer.confidence")),
       h("strong", {}, percent(analysis.confidence)),
       bar(analysis.confidence, t("answer.confidence"), "thick"),
     ),
     h("h2", { class: "minor" }, t("answer.probabilities")),
-    h("ul", { class: "probabilities" }, Object.entries(analysis.probabilities).map(([label, value]) =>
-      h("li", { class: label === analysis.label ? "leads" : null },
-        h("span", {}, className(label)), bar(value, className(label)), h("span", { class: "value" }, percent(value))),
-    )),
+    h(
+      "ul",
+      { class: "probabilities" },
+      Object.entries(analysis.probabilities).map(([label, value]) =>
+        h(
+          "li",
+          { class: label === analysis.label ? "leads" : null },
+          h("span", {}, className(label)),
+          bar(value, className(label)),
+          h("span", { class: "value" }, percent(value)),
+        ),
+      ),
+    ),
     trust(analysis),
   );
 }
 
 function bar(value, label, extra = "") {
   const width = `${Math.max(0, Math.min(1, value)) * 100}%`;
-  return h("span", {
-    class: `meter ${extra}`, role: "meter", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100",
-    "aria-valuenow": String(Math.round(value * 1000) / 10), "aria-valuetext": percent(value),
-  }, h("i", { style: { width } }));
+  return h(
+    "span",
+    {
+      class: `meter ${extra}`,
+      role: "meter",
+      "aria-label": label,
+      "aria-valuemin": "0",
+      "aria-valuemax": "100",
+      "aria-valuenow": String(Math.round(value * 1000) / 10),
+      "aria-valuetext": percent(value),
+    },
+    h("i", { style: { width } }),
+  );
 }
 
 /** Warnings, the prediction set and the gate, the latter two only where the models give them. */
@@ -42,5 +62,9 @@ function trust(analysis) {
   if (analysis.gate?.message) messages.unshift(["warning", analysis.gate.message]);
   if (analysis.label === "no_tumor") messages.push(["info", t("answer.none")]);
   if (!messages.length) return null;
-  return h("ul", { class: "messages" }, messages.map(([kind, text]) => h("li", { class: kind }, icon(kind), h("span", {}, text))));
+  return h(
+    "ul",
+    { class: "messages" },
+    messages.map(([kind, text]) => h("li", { class: kind }, icon(kind), h("span", {}, text))),
+  );
 }

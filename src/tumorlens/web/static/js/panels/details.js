@@ -24,7 +24,9 @@ export function downloadsCard(item) {
     "section",
     { class: "card downloads", "aria-label": t("download.title") },
     h("h2", {}, t("download.title")),
-    h("div", { class: "buttons" },
+    h(
+      "div",
+      { class: "buttons" },
       download(links.overlay ?? `${links.self}/overlay.png`, `${base}.overlay.png`, t("download.overlay")),
       download(hasMask && (links.mask ?? `${links.self}/mask.png`), `${base}.mask.png`, t("download.mask")),
       download(isVolume && (links.nifti ?? `${links.self}/mask.nii.gz`), `${base}.mask.nii.gz`, t("download.nifti")),
@@ -32,7 +34,12 @@ export function downloadsCard(item) {
       corrected && correctionButton(item, base),
       download(api.csvOf([item.id]), `${base}.csv`, t("download.csv")),
       download(links.report, `${base}.report.html`, t("download.report")),
-      h("a", { class: "button", href: links.report, target: "_blank", rel: "noopener" }, icon("list"), t("download.open")),
+      h(
+        "a",
+        { class: "button", href: links.report, target: "_blank", rel: "noopener" },
+        icon("list"),
+        t("download.open"),
+      ),
     ),
     h("p", { class: "soft small" }, t("download.hint")),
   );
@@ -40,16 +47,22 @@ export function downloadsCard(item) {
 
 /** The answer with the corrected outline and who changed what, as the server holds it. */
 function correctionButton(item, base) {
-  return h("button", {
-    type: "button", class: "button",
-    onclick: async () => {
-      const now = await api.item(item.id);
-      const text = JSON.stringify({ analysis: now.analysis, corrected: now.corrected }, null, 2);
-      const href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-      h("a", { href, download: `${base}.corrected.json` }).click();
-      setTimeout(() => URL.revokeObjectURL(href), 1000);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "button",
+      onclick: async () => {
+        const now = await api.item(item.id);
+        const text = JSON.stringify({ analysis: now.analysis, corrected: now.corrected }, null, 2);
+        const href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+        h("a", { href, download: `${base}.corrected.json` }).click();
+        setTimeout(() => URL.revokeObjectURL(href), 1000);
+      },
     },
-  }, icon("down"), t("download.corrected"));
+    icon("down"),
+    t("download.corrected"),
+  );
 }
 
 /** With a store: a note that is kept with the analysis. */
@@ -67,14 +80,22 @@ export function noteCard(entry) {
     }
   };
   const field = h("textarea", {
-    rows: "3", "aria-label": t("note.title"), placeholder: t("note.hint"), value: entry.item.note ?? "", onchange: save,
+    rows: "3",
+    "aria-label": t("note.title"),
+    placeholder: t("note.hint"),
+    value: entry.item.note ?? "",
+    onchange: save,
     oninput: () => {
       clearTimeout(timer);
       timer = setTimeout(save, NOTE_WAIT_MS);
     },
   });
-  return h("section", { class: "card", "aria-label": t("note.title") },
-    h("div", { class: "card-head" }, h("h2", {}, t("note.title")), status), field);
+  return h(
+    "section",
+    { class: "card", "aria-label": t("note.title") },
+    h("div", { class: "card-head" }, h("h2", {}, t("note.title")), status),
+    field,
+  );
 }
 
 export function aboutCard(item) {
@@ -90,10 +111,32 @@ export function aboutCard(item) {
     [t("about.digest"), `${analysis.source.sha256.slice(0, 16)}\u2026`],
     [t("about.version"), `tumorlens ${analysis.tumorlens}`],
   ].filter(Boolean);
-  return h("details", { class: "card about" }, h("summary", {}, h("h2", {}, t("about.title"))),
-    h("dl", {}, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+  return h(
+    "details",
+    { class: "card about" },
+    h("summary", {}, h("h2", {}, t("about.title"))),
+    h(
+      "dl",
+      {},
+      rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+    ),
     corrected && h("h3", {}, t("about.edits")),
-    corrected && h("ol", { class: "edits" }, corrected.edits.map((one) => h("li", {}, t("about.edit", {
-      when: when(one.at), author: one.author || t("about.nobody"), action: t(`action.${one.action}`), pixels: one.pixels,
-    })))));
+    corrected &&
+      h(
+        "ol",
+        { class: "edits" },
+        corrected.edits.map((one) =>
+          h(
+            "li",
+            {},
+            t("about.edit", {
+              when: when(one.at),
+              author: one.author || t("about.nobody"),
+              action: t(`action.${one.action}`),
+              pixels: one.pixels,
+            }),
+          ),
+        ),
+      ),
+  );
 }

@@ -35,18 +35,50 @@ export function measurementsCard(item, onSpacing) {
   }
   const known = analysis.spacing_mm !== null;
   const [largest] = regions;
-  const area = row(t("measure.area"), { mm: totalArea(regions, "area_mm2"), px: totalArea(regions, "area_px") }, known, true);
-  card.append(h("table", { class: "sizes" },
-    h("thead", {}, h("tr", {},
-      h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("measure.what"))),
-      known && h("th", { scope: "col" }, t("measure.mm")), h("th", { scope: "col" }, t("measure.px")))),
-    h("tbody", {},
-      area.element,
-      LENGTHS.map((name) => row(t(`measure.${name}`), { mm: largest[`${name}_mm`], px: largest[`${name}_px`] }, known).element),
-      h("tr", {}, h("th", { scope: "row" }, t("measure.circularity")),
-        h("td", { colspan: known ? "2" : null, class: "strong" }, number(largest.circularity, 2))),
-    )));
-  card.append(h("p", { class: "soft small" }, t(regions.length > 1 ? "measure.largest" : "measure.one", { count: regions.length })));
+  const area = row(
+    t("measure.area"),
+    { mm: totalArea(regions, "area_mm2"), px: totalArea(regions, "area_px") },
+    known,
+    true,
+  );
+  card.append(
+    h(
+      "table",
+      { class: "sizes" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("measure.what"))),
+          known && h("th", { scope: "col" }, t("measure.mm")),
+          h("th", { scope: "col" }, t("measure.px")),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        area.element,
+        LENGTHS.map(
+          (name) => row(t(`measure.${name}`), { mm: largest[`${name}_mm`], px: largest[`${name}_px`] }, known).element,
+        ),
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, t("measure.circularity")),
+          h("td", { colspan: known ? "2" : null, class: "strong" }, number(largest.circularity, 2)),
+        ),
+      ),
+    ),
+  );
+  card.append(
+    h(
+      "p",
+      { class: "soft small" },
+      t(regions.length > 1 ? "measure.largest" : "measure.one", { count: regions.length }),
+    ),
+  );
   if (regions.length > 1) card.append(eachRegion(regions, known));
   card.append(...[spacingLine(analysis, onSpacing)].flat().filter(Boolean));
   const pixel = known ? analysis.spacing_mm[0] * analysis.spacing_mm[1] : null;
@@ -69,7 +101,13 @@ function row(name, { mm, px }, known, square = false) {
     pixels.textContent = quantity(values.px, t(square ? "unit.px2" : "unit.px"));
   };
   set({ mm, px });
-  const element = h("tr", { data: { row: square ? "area" : "" } }, h("th", { scope: "row" }, name), known && millimetres, pixels);
+  const element = h(
+    "tr",
+    { data: { row: square ? "area" : "" } },
+    h("th", { scope: "row" }, name),
+    known && millimetres,
+    pixels,
+  );
   return { element, set };
 }
 
@@ -79,11 +117,38 @@ function eachRegion(regions, known) {
     quantity(known ? one.area_mm2 : one.area_px, t(known ? "unit.mm2" : "unit.px2")),
     quantity(one[`longest_diameter_${unit}`], t(`unit.${unit}`)),
   ];
-  return h("details", {}, h("summary", {}, t("measure.each", { count: regions.length })),
-    h("table", { class: "sizes" },
-      h("thead", {}, h("tr", {}, ["measure.region", "measure.area", "measure.longest_diameter"].map((key) => h("th", { scope: "col" }, t(key))))),
-      h("tbody", {}, regions.map((one, index) =>
-        h("tr", {}, h("th", { scope: "row" }, String(index + 1)), cells(one).map((text) => h("td", {}, text)))))));
+  return h(
+    "details",
+    {},
+    h("summary", {}, t("measure.each", { count: regions.length })),
+    h(
+      "table",
+      { class: "sizes" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ["measure.region", "measure.area", "measure.longest_diameter"].map((key) =>
+            h("th", { scope: "col" }, t(key)),
+          ),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        regions.map((one, index) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, String(index + 1)),
+            cells(one).map((text) => h("td", {}, text)),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 function spacingLine(analysis, onSpacing) {
@@ -98,19 +163,41 @@ function spacingLine(analysis, onSpacing) {
 }
 
 function spacingForm(onSpacing) {
-  const field = (label) => h("input", { type: "number", min: "0.001", max: "100", step: "any", required: true, "aria-label": label, placeholder: label });
+  const field = (label) =>
+    h("input", {
+      type: "number",
+      min: "0.001",
+      max: "100",
+      step: "any",
+      required: true,
+      "aria-label": label,
+      placeholder: label,
+    });
   const [row, col] = [field(t("spacing.row")), field(t("spacing.col"))];
   const status = h("span", { role: "status", class: "small" });
-  return h("details", { class: "spacing" }, h("summary", {}, t("spacing.set")), h("form", {
-    onsubmit: async (event) => {
-      event.preventDefault();
-      status.textContent = t("spacing.working");
-      try {
-        await onSpacing(Number(row.value), Number(col.value));
-      } catch (problem) {
-        status.textContent = problem.message;
-      }
-    },
-  }, row, h("span", { "aria-hidden": "true" }, "\u00d7"), col, h("span", {}, t("unit.mm")),
-  h("button", { class: "button small" }, t("spacing.apply")), status));
+  return h(
+    "details",
+    { class: "spacing" },
+    h("summary", {}, t("spacing.set")),
+    h(
+      "form",
+      {
+        onsubmit: async (event) => {
+          event.preventDefault();
+          status.textContent = t("spacing.working");
+          try {
+            await onSpacing(Number(row.value), Number(col.value));
+          } catch (problem) {
+            status.textContent = problem.message;
+          }
+        },
+      },
+      row,
+      h("span", { "aria-hidden": "true" }, "\u00d7"),
+      col,
+      h("span", {}, t("unit.mm")),
+      h("button", { class: "button small" }, t("spacing.apply")),
+      status,
+    ),
+  );
 }

@@ -13,7 +13,7 @@ export function statusText(entry) {
     const { label, confidence } = item.analysis;
     return `${className(label)} \u00b7 ${percent(confidence, 0)}`;
   }
-  if (phase === "sending") return t("phase.sending", { share: percent(progress, 0) });
+  if (phase === "sending") return t("phase.sending", { share: `${Math.floor(progress * 100)} %` });
   if (phase === "queued" && item?.position) return t("phase.place", { position: item.position });
   return t(`phase.${phase}`);
 }
@@ -41,7 +41,8 @@ export class Rail {
     }
     for (const entry of entries) if (!this.rows.has(entry)) this.rows.set(entry, this.#row(entry));
     const wanted = entries.map((one) => this.rows.get(one).element);
-    const same = wanted.length === this.list.children.length && wanted.every((one, at) => one === this.list.children[at]);
+    const same =
+      wanted.length === this.list.children.length && wanted.every((one, at) => one === this.list.children[at]);
     if (!same) this.list.replaceChildren(...wanted);
     for (const entry of entries) this.#update(entry);
   }
@@ -53,11 +54,21 @@ export class Rail {
       status: h("span", { class: "status" }),
       progress: h("progress", { max: "1", value: 0, "aria-hidden": "true", hidden: true }),
     };
-    row.link = h("a", { class: "rail-link" }, row.picture, h("span", { class: "texts" }, row.name, row.status, row.progress));
-    row.button = h("button", {
-      type: "button", class: "rail-remove",
-      onclick: () => (session.isActive(entry) ? session.cancel(entry) : this.#remove(entry)),
-    }, icon("close"));
+    row.link = h(
+      "a",
+      { class: "rail-link" },
+      row.picture,
+      h("span", { class: "texts" }, row.name, row.status, row.progress),
+    );
+    row.button = h(
+      "button",
+      {
+        type: "button",
+        class: "rail-remove",
+        onclick: () => (session.isActive(entry) ? session.cancel(entry) : this.#remove(entry)),
+      },
+      icon("close"),
+    );
     row.element = h("li", {}, row.link, row.button);
     return row;
   }

@@ -5,12 +5,24 @@ import { icon } from "../icons.js";
 import { t } from "../strings.js";
 
 const SHOWS = ["scan", "outline", "mask", "activation"];
-const LAYOUTS = [["single", "single"], ["side", "side"], ["swipe", "swipe"]];
-const TOOLS = [["contrast", "contrast"], ["pan", "hand"], ["ruler", "ruler"]];
+const LAYOUTS = [
+  ["single", "single"],
+  ["side", "side"],
+  ["swipe", "swipe"],
+];
+const TOOLS = [
+  ["contrast", "contrast"],
+  ["pan", "hand"],
+  ["ruler", "ruler"],
+];
 
 /** A button with an icon and a name that screen readers and the tooltip give. */
 export function iconButton(name, label, onclick, properties = {}) {
-  return h("button", { type: "button", class: "tool", title: label, "aria-label": label, onclick, ...properties }, icon(name));
+  return h(
+    "button",
+    { type: "button", class: "tool", title: label, "aria-label": label, onclick, ...properties },
+    icon(name),
+  );
 }
 
 /** Buttons of which one is pressed: gives the element and a function that shows the state. */
@@ -45,12 +57,16 @@ export function showBar(viewer, { layouts = true } = {}) {
     LAYOUTS.map(([value, name]) => ({ value, content: icon(name), title: t(`layout.${value}`) })),
     (value) => {
       viewer.layout = value;
-      if (value !== "single" && viewer.show === "scan") viewer.show = SHOWS.slice(1).find((one) => viewer.can(one)) ?? "scan";
+      if (value !== "single" && viewer.show === "scan")
+        viewer.show = SHOWS.slice(1).find((one) => viewer.can(one)) ?? "scan";
       viewer.update();
     },
   );
   const range = h("input", {
-    type: "range", min: "0", max: "100", "aria-label": t("viewer.opacity"),
+    type: "range",
+    min: "0",
+    max: "100",
+    "aria-label": t("viewer.opacity"),
     oninput: () => {
       viewer[strengthOf(viewer)] = Number(range.value) / 100;
       viewer.invalidate();
@@ -59,12 +75,18 @@ export function showBar(viewer, { layouts = true } = {}) {
   const opacity = h("label", { class: "opacity" }, h("span", {}, t("viewer.opacity.short")), range);
   const sync = () => {
     shows.sync(viewer.show, (value) => Boolean(viewer.pixels) && viewer.can(value));
-    places.sync(viewer.layout, (value) => value === "single" || SHOWS.slice(1).some((one) => viewer.pixels && viewer.can(one)));
+    places.sync(
+      viewer.layout,
+      (value) => value === "single" || SHOWS.slice(1).some((one) => viewer.pixels && viewer.can(one)),
+    );
     range.value = String(Math.round(viewer[strengthOf(viewer)] * 100));
     opacity.classList.toggle("off", viewer.show === "scan" || viewer.show === "mask");
     range.disabled = viewer.show === "scan" || viewer.show === "mask";
   };
-  return { element: h("div", { class: "bar bar-top" }, shows.element, layouts && opacity, layouts && places.element), sync };
+  return {
+    element: h("div", { class: "bar bar-top" }, shows.element, layouts && opacity, layouts && places.element),
+    sync,
+  };
 }
 
 const strengthOf = (viewer) => (viewer.show === "activation" ? "heat" : "fill");
@@ -91,12 +113,20 @@ export function toolBar(viewer, ...extra) {
     "div",
     { class: "bar bar-bottom", role: "toolbar", "aria-label": t("viewer.tools") },
     tools.element,
-    h("div", { class: "group" },
+    h(
+      "div",
+      { class: "group" },
       iconButton("minus", t("tool.out"), () => viewer.interaction.zoom(0.8)),
       iconButton("fit", t("tool.fit"), () => viewer.interaction.zoom(0)),
       iconButton("add", t("tool.in"), () => viewer.interaction.zoom(1.25)),
     ),
-    h("div", { class: "group" }, invert, iconButton("reset", t("tool.reset"), () => viewer.resetView()), clear),
+    h(
+      "div",
+      { class: "group" },
+      invert,
+      iconButton("reset", t("tool.reset"), () => viewer.resetView()),
+      clear,
+    ),
     h("span", { class: "spring" }),
     extra,
   );
@@ -113,7 +143,12 @@ export function toolBar(viewer, ...extra) {
 export function sliceBar({ slices, slice }, enabled, onpick) {
   const shown = h("output", {}, t("slice.of", { slice: slice + 1, slices }));
   const range = h("input", {
-    type: "range", min: "0", max: String(slices - 1), value: String(slice), disabled: !enabled, "aria-label": t("slice.label"),
+    type: "range",
+    min: "0",
+    max: String(slices - 1),
+    value: String(slice),
+    disabled: !enabled,
+    "aria-label": t("slice.label"),
     oninput: () => replace(shown, t("slice.of", { slice: Number(range.value) + 1, slices })),
     onchange: () => onpick(Number(range.value)),
   });

@@ -36,15 +36,25 @@ export class Correction {
     this.redoButton = iconButton("redo", t("edit.redo"), () => this.#step("redo"));
     this.discard = iconButton("trash", t("edit.discard"), () => this.#discard());
     this.size = h("input", {
-      type: "range", min: "0.5", max: String(LARGEST_BRUSH), step: "0.5", value: String(this.viewer.brush), "aria-label": t("edit.size"),
+      type: "range",
+      min: "0.5",
+      max: String(LARGEST_BRUSH),
+      step: "0.5",
+      value: String(this.viewer.brush),
+      "aria-label": t("edit.size"),
       oninput: () => {
         this.viewer.brush = Number(this.size.value);
         this.viewer.invalidate();
       },
     });
     this.author = h("input", {
-      type: "text", maxlength: String(AUTHOR_LENGTH), placeholder: t("edit.author.hint"), value: sessionStorage.getItem(AUTHOR) ?? "",
-      "aria-label": t("edit.author"), autocomplete: "name", class: "author",
+      type: "text",
+      maxlength: String(AUTHOR_LENGTH),
+      placeholder: t("edit.author.hint"),
+      value: sessionStorage.getItem(AUTHOR) ?? "",
+      "aria-label": t("edit.author"),
+      autocomplete: "name",
+      class: "author",
       onchange: () => sessionStorage.setItem(AUTHOR, this.author.value.trim()),
     });
     this.status = h("span", { class: "edit-status", role: "status" });
@@ -57,7 +67,12 @@ export class Correction {
       this.author,
       this.status,
       h("span", { class: "spring" }),
-      h("button", { type: "button", class: "button primary small", onclick: () => this.onEnd() }, icon("check"), t("edit.done")),
+      h(
+        "button",
+        { type: "button", class: "button primary small", onclick: () => this.onEnd() },
+        icon("check"),
+        t("edit.done"),
+      ),
     );
     this.onKeys = (event) => this.#keys(event);
   }

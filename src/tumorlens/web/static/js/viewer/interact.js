@@ -139,7 +139,11 @@ export class Interaction {
     const step = viewer.pixels.window.width / 300;
     const range = viewer.pixels.high - viewer.pixels.low || 1;
     viewer.window.width = clamp(viewer.window.width + dx * step, range / 1000, range * 4);
-    viewer.window.center = clamp(viewer.window.center + dy * step, viewer.pixels.low - range, viewer.pixels.high + range);
+    viewer.window.center = clamp(
+      viewer.window.center + dy * step,
+      viewer.pixels.low - range,
+      viewer.pixels.high + range,
+    );
     viewer.update("scan");
   }
 
@@ -193,7 +197,6 @@ export class Interaction {
   }
 
   #viewed() {
-    this.viewer.surface.classList.toggle("zoomed", this.viewer.view.zoom > 1.01);
     this.viewer.invalidate();
     this.viewer.onView();
   }
@@ -205,7 +208,9 @@ export class Interaction {
     viewer.handle.setPointerCapture(event.pointerId);
     const move = (one) => this.#swipeTo(this.#point(one).x / viewer.canvas.clientWidth);
     viewer.handle.addEventListener("pointermove", move);
-    viewer.handle.addEventListener("lostpointercapture", () => viewer.handle.removeEventListener("pointermove", move), { once: true });
+    viewer.handle.addEventListener("lostpointercapture", () => viewer.handle.removeEventListener("pointermove", move), {
+      once: true,
+    });
   }
 
   #swipeKey(event) {
@@ -254,11 +259,12 @@ export class Interaction {
       }
     } else {
       const { rows, cols } = viewer.picture;
-      const at = this.cursor ?? { x: Math.floor(viewer.view.x * cols) + 0.5, y: Math.floor(viewer.view.y * rows) + 0.5 };
+      const at = this.cursor ?? {
+        x: Math.floor(viewer.view.x * cols) + 0.5,
+        y: Math.floor(viewer.view.y * rows) + 0.5,
+      };
       const step = far ? 10 : 1;
-      this.cursor = this.cursor
-        ? { x: clamp(at.x + dx * step, 0, cols), y: clamp(at.y + dy * step, 0, rows) }
-        : at;
+      this.cursor = this.cursor ? { x: clamp(at.x + dx * step, 0, cols), y: clamp(at.y + dy * step, 0, rows) } : at;
       if (this.keyRuler) viewer.rulers.at(-1).to = this.cursor;
       viewer.readPixel(this.cursor);
       viewer.say(viewer.readout.textContent);
@@ -298,13 +304,19 @@ export class Interaction {
     if (!at) return;
     const { x, y } = place.toScreen(at.x, at.y);
     const painting = viewer.tool === "brush" || viewer.tool === "erase";
-    for (const [color, width] of [["rgb(0 0 0 / .8)", 3], ["#fff", 1.25]]) {
+    for (const [color, width] of [
+      ["rgb(0 0 0 / .8)", 3],
+      ["#fff", 1.25],
+    ]) {
       context.strokeStyle = color;
       context.lineWidth = width;
       context.beginPath();
       if (painting) context.arc(x, y, Math.max(2, viewer.brush * place.unitX), 0, 2 * Math.PI);
       if (this.cursor) {
-        for (const [dx, dy] of [[1, 0], [0, 1]]) {
+        for (const [dx, dy] of [
+          [1, 0],
+          [0, 1],
+        ]) {
           context.moveTo(x - 9 * dx, y - 9 * dy);
           context.lineTo(x + 9 * dx, y + 9 * dy);
         }

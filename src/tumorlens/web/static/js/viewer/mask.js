@@ -1,6 +1,7 @@
 // Masks: run lengths, the outline, and the picture.
 
-const GREEN = [46, 255, 140];
+export const GREEN = [46, 255, 140];
+export const WHITE = [255, 255, 255];
 
 /** Bytes (0 or 1 per pixel) of a run-length document {shape, counts}. */
 export function fromRunLengths({ shape, counts }) {
@@ -13,21 +14,39 @@ export function fromRunLengths({ shape, counts }) {
   return mask;
 }
 
-export function countOf(mask) {
-  let count = 0;
-  for (const one of mask) count += one;
-  return count;
+/** Half-open box {row0, col0, row1, col1} around the mask's pixels, and their count; null where there are none. */
+export function boundsOf(mask, cols) {
+  const first = mask.indexOf(1);
+  if (first < 0) return null;
+  const box = {
+    row0: Math.floor(first / cols),
+    row1: Math.floor(mask.lastIndexOf(1) / cols) + 1,
+    col0: cols,
+    col1: 0,
+    count: 0,
+  };
+  for (let row = box.row0; row < box.row1; row += 1) {
+    const line = mask.subarray(row * cols, (row + 1) * cols);
+    const from = line.indexOf(1);
+    if (from < 0) continue;
+    const to = line.lastIndexOf(1) + 1;
+    box.col0 = Math.min(box.col0, from);
+    box.col1 = Math.max(box.col1, to);
+    for (let col = from; col < to; col += 1) box.count += line[col];
+  }
+  return box;
 }
 
 /**
  * The outline at the 0.5 level (marching squares between pixel centers), as a path in pixel units. Corners are cut
  * at 45 degrees, which looks like the curve it samples; nothing is measured on it.
  */
-export function outlineOf(mask, rows, cols) {
+export function outlineOf(mask, rows, cols, box) {
   const path = new Path2D();
+  if (!box) return path;
   const at = (row, col) => (row < 0 || col < 0 || row >= rows || col >= cols ? 0 : mask[row * cols + col]);
-  for (let row = -1; row < rows; row += 1) {
-    for (let col = -1; col < cols; col += 1) {
+  for (let row = box.row0 - 1; row < box.row1; row += 1) {
+    for (let col = box.col0 - 1; col < box.col1; col += 1) {
       const [a, b, c, d] = [at(row, col), at(row, col + 1), at(row + 1, col + 1), at(row + 1, col)];
       const kind = a | (b << 1) | (c << 2) | (d << 3);
       if (kind === 0 || kind === 15) continue;
@@ -41,24 +60,52 @@ export function outlineOf(mask, rows, cols) {
 }
 
 // Middles of a cell's top, right, bottom and left side, and the sides that the outline joins for each corner pattern.
-const MIDDLES = [[0.5, 0], [1, 0.5], [0.5, 1], [0, 0.5]];
+const MIDDLES = [
+  [0.5, 0],
+  [1, 0.5],
+  [0.5, 1],
+  [0, 0.5],
+];
 const SEGMENTS = [
-  [], [[3, 0]], [[0, 1]], [[3, 1]], [[1, 2]], [[3, 0], [1, 2]], [[0, 2]], [[3, 2]],
-  [[2, 3]], [[2, 0]], [[0, 1], [2, 3]], [[2, 1]], [[1, 3]], [[1, 0]], [[0, 3]], [],
+  [],
+  [[3, 0]],
+  [[0, 1]],
+  [[3, 1]],
+  [[1, 2]],
+  [
+    [3, 0],
+    [1, 2],
+  ],
+  [[0, 2]],
+  [[3, 2]],
+  [[2, 3]],
+  [[2, 0]],
+  [
+    [0, 1],
+    [2, 3],
+  ],
+  [[2, 1]],
+  [[1, 3]],
+  [[1, 0]],
+  [[0, 3]],
+  [],
 ];
 
-/** Draw a mask into a canvas of its size: translucent green to lie over the scan, or white on black. */
-export function paintMask(canvas, mask, rows, cols, black) {
-  if (canvas.width !== cols || canvas.height !== rows) {
-    canvas.width = cols;
-    canvas.height = rows;
-  }
-  const image = new ImageData(cols, rows);
+/** Draw the mask's box into a canvas of the scan's size, in one color on nothing. */
+export function paintMask(canvas, mask, rows, cols, box, [red, green, blue]) {
+  // Setting the size also clears the canvas.
+  canvas.width = cols;
+  canvas.height = rows;
+  if (!box) return;
+  const [height, width] = [box.row1 - box.row0, box.col1 - box.col0];
+  const image = new ImageData(width, height);
   const words = new Uint32Array(image.data.buffer);
-  const inside = black ? 0xffffffff : 0xff000000 | (GREEN[2] << 16) | (GREEN[1] << 8) | GREEN[0];
-  const outside = black ? 0xff000000 : 0;
-  for (let at = 0; at < mask.length; at += 1) words[at] = mask[at] ? inside : outside;
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  const inside = 0xff000000 | (blue << 16) | (green << 8) | red;
+  for (let row = 0; row < height; row += 1) {
+    const from = (box.row0 + row) * cols + box.col0;
+    for (let col = 0; col < width; col += 1) if (mask[from + col]) words[row * width + col] = inside;
+  }
+  canvas.getContext("2d").putImageData(image, box.col0, box.row0);
 }
 
 export const OUTLINE_COLOR = `rgb(${GREEN.join(" ")})`;

@@ -18,7 +18,10 @@ export function drawRulers(context, rulers, place, spacing) {
   for (const ruler of rulers) {
     const from = place.toScreen(ruler.from.x, ruler.from.y);
     const to = place.toScreen(ruler.to.x, ruler.to.y);
-    for (const [color, width] of [["rgb(0 0 0 / .65)", 4], [COLOR, 1.75]]) {
+    for (const [color, width] of [
+      ["rgb(0 0 0 / .65)", 4],
+      [COLOR, 1.75],
+    ]) {
       context.strokeStyle = color;
       context.lineWidth = width;
       context.lineCap = "round";

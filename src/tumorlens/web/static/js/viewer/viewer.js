@@ -5,7 +5,7 @@ import { number } from "../format.js";
 import { t } from "../strings.js";
 import { loadActivation } from "./activation.js";
 import { Interaction } from "./interact.js";
-import { countOf, fromRunLengths, outlineOf, OUTLINE_COLOR, paintMask } from "./mask.js";
+import { boundsOf, fromRunLengths, GREEN, outlineOf, OUTLINE_COLOR, paintMask, WHITE } from "./mask.js";
 import { loadPixels, paintPixels, valueAt } from "./pixels.js";
 import { drawRulers } from "./ruler.js";
 import { newView, placement, roundLength } from "./view.js";
@@ -43,17 +43,51 @@ export class Viewer {
     this.canvas = h("canvas", { class: "stage-canvas" });
     this.readout = h("div", { class: "hud hud-cursor" });
     this.levels = h("div", { class: "hud hud-levels" });
-    this.legend = h("div", { class: "hud hud-legend", hidden: true }, h("span", {}, t("viewer.low")), h("i"), h("span", {}, t("viewer.high")));
+    this.legend = h(
+      "div",
+      { class: "hud hud-legend", hidden: true },
+      h("span", {}, t("viewer.low")),
+      h("i"),
+      h("span", {}, t("viewer.high")),
+    );
     this.spoken = h("div", { class: "visually-hidden", "aria-live": "polite" });
     this.message = h("p", { class: "stage-message", hidden: true });
-    this.surface = h("div", {
-      class: "stage-surface", tabindex: "0", role: "application", "aria-label": label, "aria-roledescription": t("viewer.role"),
-    }, this.canvas);
-    this.handle = h("div", {
-      class: "swipe-handle", tabindex: "0", role: "slider", hidden: true, "aria-label": t("viewer.swipe"),
-      "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "50",
-    }, h("i"));
-    this.stage = h("div", { class: "stage" }, this.surface, this.handle, this.readout, this.levels, this.legend, this.message, this.spoken);
+    this.surface = h(
+      "div",
+      {
+        class: "stage-surface",
+        tabindex: "0",
+        role: "application",
+        "aria-label": label,
+        "aria-roledescription": t("viewer.role"),
+      },
+      this.canvas,
+    );
+    this.handle = h(
+      "div",
+      {
+        class: "swipe-handle",
+        tabindex: "0",
+        role: "slider",
+        hidden: true,
+        "aria-label": t("viewer.swipe"),
+        "aria-valuemin": "0",
+        "aria-valuemax": "100",
+        "aria-valuenow": "50",
+      },
+      h("i"),
+    );
+    this.stage = h(
+      "div",
+      { class: "stage" },
+      this.surface,
+      this.handle,
+      this.readout,
+      this.levels,
+      this.legend,
+      this.message,
+      this.spoken,
+    );
   }
 
   /** Load what the item shows; its pixels come first, the activation map when it has arrived. */
@@ -75,10 +109,13 @@ export class Viewer {
     this.setMask(mask ? fromRunLengths(mask) : new Uint8Array(this.pixels.values.length));
     this.show = this.filled ? "outline" : "scan";
     this.update("scan");
-    loadActivation(links.activation).then((drawn) => {
-      this.layers.activation = drawn;
-      this.update();
-    }, () => {});
+    loadActivation(links.activation).then(
+      (drawn) => {
+        this.layers.activation = drawn;
+        this.update();
+      },
+      () => {},
+    );
   }
 
   /** Take a mask (0 or 1 per pixel), which the editor may go on to change in place. */
@@ -87,14 +124,20 @@ export class Viewer {
     this.maskChanged();
   }
 
-  /** Redraw the mask's layers after its pixels changed. */
+  /** Count the mask's pixels after they changed, and redraw them with the next frame. */
   maskChanged() {
-    const { rows, cols } = this.picture;
-    this.filled = countOf(this.mask);
-    paintMask(this.layers.green, this.mask, rows, cols, false);
-    paintMask(this.layers.white, this.mask, rows, cols, true);
-    this.outline = outlineOf(this.mask, rows, cols);
+    this.bounds = boundsOf(this.mask, this.picture.cols);
+    this.filled = this.bounds?.count ?? 0;
+    this.maskStale = true;
     this.invalidate();
+  }
+
+  #repaintMask() {
+    const { rows, cols } = this.picture;
+    paintMask(this.layers.green, this.mask, rows, cols, this.bounds, GREEN);
+    paintMask(this.layers.white, this.mask, rows, cols, this.bounds, WHITE);
+    this.outline = outlineOf(this.mask, rows, cols, this.bounds);
+    this.maskStale = false;
   }
 
   can(show) {
@@ -106,7 +149,10 @@ export class Viewer {
   update(what = "") {
     if (what === "scan" && this.pixels) {
       this.repaint = true;
-      this.levels.textContent = t("viewer.levels", { width: shown(this.window.width), center: shown(this.window.center) });
+      this.levels.textContent = t("viewer.levels", {
+        width: shown(this.window.width),
+        center: shown(this.window.center),
+      });
     }
     this.handle.hidden = this.layout !== "swipe" || !this.pixels;
     this.legend.hidden = this.show !== "activation" || !this.layers.activation;
@@ -135,14 +181,23 @@ export class Viewer {
     const all = this.box();
     if (this.layout === "side") {
       const width = (all.width - GAP) / 2;
-      const [left, right] = [{ ...all, width }, { ...all, width, left: width + GAP }];
-      return [{ box: left, clip: left, show: "scan" }, { box: right, clip: right, show: this.show }];
+      const [left, right] = [
+        { ...all, width },
+        { ...all, width, left: width + GAP },
+      ];
+      return [
+        { box: left, clip: left, show: "scan" },
+        { box: right, clip: right, show: this.show },
+      ];
     }
     if (this.layout === "swipe") {
       const edge = all.width * this.swipe;
       const left = { ...all, width: edge };
       const right = { ...all, left: edge, width: all.width - edge };
-      return [{ box: all, clip: left, show: "scan" }, { box: all, clip: right, show: this.show }];
+      return [
+        { box: all, clip: left, show: "scan" },
+        { box: all, clip: right, show: this.show },
+      ];
     }
     return [{ box: all, clip: all, show: this.show }];
   }
@@ -173,6 +228,8 @@ export class Viewer {
     if (!this.pixels || !all.width) return;
     if (this.repaint) paintPixels(this.layers.scan, this.pixels, this.window, this.inverted);
     this.repaint = false;
+    if (this.maskStale) this.#repaintMask();
+    this.surface.classList.toggle("zoomed", this.view.zoom > 1.01);
     const panes = this.panes();
     panes.forEach((pane, index) => this.#drawPane(context, pane, panes.length > 1 ? index : null));
     this.#drawBar(context, panes.at(-1).box);
@@ -186,9 +243,11 @@ export class Viewer {
     context.beginPath();
     context.rect(clip.left, clip.top, clip.width, clip.height);
     context.clip();
+    context.fillStyle = "#000";
     context.imageSmoothingEnabled = place.unitX < SHARP_FROM;
     context.imageSmoothingQuality = "high";
     const put = (layer) => context.drawImage(layer, place.left, place.top, place.width, place.height);
+    if (show === "mask") context.fillRect(place.left, place.top, place.width, place.height);
     put(show === "mask" ? this.layers.white : this.layers.scan);
     if (show === "outline" && (this.filled || this.editor)) this.#drawOutline(context, place, put);
     if (show === "activation" && this.layers.activation) {
@@ -228,7 +287,10 @@ export class Viewer {
     const width = length * perUnit;
     const [right, bottom] = [box.left + box.width - 14, box.top + box.height - 14];
     context.lineCap = "butt";
-    for (const [color, extra] of [["rgb(0 0 0 / .7)", 2], [INK, 0]]) {
+    for (const [color, extra] of [
+      ["rgb(0 0 0 / .7)", 2],
+      [INK, 0],
+    ]) {
       context.strokeStyle = color;
       context.lineWidth = 2 + extra;
       context.beginPath();
@@ -242,7 +304,12 @@ export class Viewer {
     }
     context.font = FONT;
     context.textAlign = "right";
-    label(context, `${number(length, length < 1 ? 1 : 0)} ${t(this.spacing ? "unit.mm" : "unit.px")}`, right, bottom - 9);
+    label(
+      context,
+      `${number(length, length < 1 ? 1 : 0)} ${t(this.spacing ? "unit.mm" : "unit.px")}`,
+      right,
+      bottom - 9,
+    );
   }
 
   /** Show place and value of the pixel below the pointer, or nothing for null. */
