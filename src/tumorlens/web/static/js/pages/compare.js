@@ -89,7 +89,14 @@ function side(entry, at, { view, viewers, pick }) {
         ),
       ),
   );
-  const head = h("div", { class: "compare-head" }, h("span", { class: "badge" }, name), select);
+  const head = h(
+    "div",
+    { class: "compare-head" },
+    h("span", { class: "badge" }, name),
+    select,
+    entry?.item.corrected &&
+      h("span", { class: "badge edited", title: t("measure.corrected") }, icon("edit"), t("compare.corrected")),
+  );
   const frame = h("section", { class: "frame", "aria-label": name }, head);
   if (!entry) {
     frame.append(
@@ -128,7 +135,6 @@ function side(entry, at, { view, viewers, pick }) {
       "p",
       { class: "compare-answer" },
       h("strong", {}, analysis.message),
-      entry.item.corrected && h("b", { class: "badge edited" }, icon("edit"), t("measure.corrected")),
       h("span", {}, `${percent(analysis.confidence)} \u00b7 ${when(entry.item.created)}`),
     ),
   );
