@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
@@ -36,10 +37,10 @@ MAIN = "from tumorlens.cli.main import main; main()"
 
 
 def launch(playwright: Playwright) -> Browser:
-    """The system's chromium; an error that says what to install where there is none."""
+    """The system's chromium; where there is none the tests skip, which a run with ``CI`` set does not let pass."""
     path = os.environ.get("TUMORLENS_CHROMIUM") or shutil.which("chromium")
     if path is None:
-        raise RuntimeError("No chromium: install it (apt-get install chromium), or name one in TUMORLENS_CHROMIUM.")
+        pytest.skip("no chromium: install it (apt-get install chromium), or name one in TUMORLENS_CHROMIUM")
     return playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
 
 
