@@ -68,7 +68,7 @@ def test_recipe_becomes_an_export_and_its_end_is_told(recipe: Path, tmp_path: Pa
     assert (kept["optimizer"]["lr"], kept["seed"], kept["epochs"]) == (0.002, 4, 1)
     for words in (
         "Trained made: A recipe for tests.",
-        "Best epoch 0 (from 0, of 1): validation accuracy ",
+        "Best epoch 0 (from 0, of 1): validation loss ",
         f"Exported to {out / 'export'}, as made-1@",
         "Parity: probabilities of torch and ONNX Runtime differ by at most ",
         "Research use, not a medical device.",

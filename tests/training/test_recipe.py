@@ -118,5 +118,9 @@ def test_scale_follows_the_epochs(classes_data: Any) -> None:
 
 
 def test_monitor_fits_the_task(classes_data: Any, masks_data: Any) -> None:
-    assert parsed(classes_data).monitor == "val_accuracy"
-    assert parsed(masks_data).monitor == "val_dice"
+    assert (parsed(classes_data).monitor, parsed(classes_data).monitor_mode) == ("val_loss", "min")
+    assert parsed(masks_data, monitor="val_dice").monitor_mode == "max"
+    assert parsed(classes_data, monitor="val_accuracy").monitor_mode == "max"
+    for data, wrong in ((classes_data, "val_dice"), (masks_data, "val_accuracy")):
+        with pytest.raises(RecipeError, match=f"the monitor '{wrong}' does not fit"):
+            parsed(data, monitor=wrong)

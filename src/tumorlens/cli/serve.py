@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 from pathlib import Path
@@ -127,10 +128,9 @@ def _run(settings: Settings, listener: socket.socket, open_page: bool, verbose: 
     typer.echo(f"Finished analyses are kept in {settings.store}." if settings.store else "Nothing is kept on the disk.")
     if open_page:
         _open_soon(address if settings.token is None else f"{address}?token={settings.token}")
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        typer.echo("Stopped.")
+    typer.echo("Stopped.")
 
 
 def _open_soon(address: str) -> None:

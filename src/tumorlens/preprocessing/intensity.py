@@ -22,5 +22,6 @@ def percentile_scale(pixels: NDArray[np.float32], low: float, high: float) -> ND
         bottom, top = float(pixels.min()), float(pixels.max())
     if top <= bottom:
         return np.zeros_like(pixels)
-    scaled = (pixels - np.float32(bottom)) / np.float32(top - bottom)
+    with np.errstate(over="ignore"):  # what overflows is clipped
+        scaled = (pixels - np.float32(bottom)) / np.float32(top - bottom)
     return np.asarray(np.clip(scaled, 0.0, 1.0), dtype=np.float32)

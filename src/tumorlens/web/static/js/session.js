@@ -20,7 +20,8 @@ export function subscribe(listener) {
 }
 
 export const all = () => entries;
-export const find = (key) => entries.find((one) => one.key === key);
+/** The entry of a key; also of the one it had before the server named it, for an address may be late. */
+export const find = (key) => entries.find((one) => one.key === key || one.formerKey === key);
 export const finished = () => entries.filter((one) => one.phase === "done");
 export const isActive = (entry) => ["waiting", "sending", "queued", "running"].includes(entry.phase);
 
@@ -32,6 +33,7 @@ export function changed(entry = null, oldKey = null) {
 export function make(fields) {
   return {
     key: "",
+    formerKey: null,
     name: "",
     file: null,
     thumb: null,
@@ -52,6 +54,7 @@ export function insert(batch, before = entries[0]) {
 /** Take over what the server says about an entry. */
 export function apply(entry, item) {
   const oldKey = entry.key;
+  if (oldKey !== item.id) entry.formerKey = oldKey;
   entry.key = item.id;
   entry.item = item;
   entry.name = item.name || entry.name;

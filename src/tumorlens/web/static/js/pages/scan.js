@@ -39,6 +39,7 @@ class ScanPage {
 
   async open(key) {
     this.entry = session.find(key);
+    if (this.entry && this.entry.key !== key) rename(`/scan/${this.entry.key}`);
     if (!this.entry) {
       try {
         const item = await api.item(key);
