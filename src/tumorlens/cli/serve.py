@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tumorlens.cli.group import NOTICE
 from tumorlens.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ Examples:
   tumorlens serve --store analyses.sqlite
   TUMORLENS_TOKEN=... tumorlens serve --host 0.0.0.0 --allowed-host scans.example.org"""
 
-NOTICE = "Research use, not a medical device."
 GRACE_S = 20
 SWITCH_S = 0.001
 
