@@ -47,6 +47,10 @@ class DatasetError(TumorlensError):
     """A data set folder does not have the published layout."""
 
 
+class EvaluationError(TumorlensError):
+    """A figure cannot be computed from these answers, or means nothing on them."""
+
+
 class TrainingError(TumorlensError):
     """A training run cannot start, go on, or be resumed."""
 

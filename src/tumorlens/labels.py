@@ -19,6 +19,20 @@ class TumorClass(StrEnum):
         return _TITLES[self]
 
 
+class UnknownTumor(StrEnum):
+    """Label of an image of which a collection says only that it shows a tumor; no model answers it."""
+
+    TUMOR = "tumor"
+
+    @property
+    def title_text(self) -> str:
+        """Name for people."""
+        return "Tumor of unknown type"
+
+
+Label = TumorClass | UnknownTumor
+"""What a collection says of an image."""
+
 CLASSES: tuple[TumorClass, ...] = tuple(TumorClass)
 
 _TITLES = {
@@ -28,7 +42,7 @@ _TITLES = {
     TumorClass.NO_TUMOR: "No tumor",
 }
 
-FOLDER_ALIASES: dict[str, TumorClass] = {
+FOLDER_ALIASES: dict[str, Label] = {
     "glioma": TumorClass.GLIOMA,
     "glioma_tumor": TumorClass.GLIOMA,
     "meningioma": TumorClass.MENINGIOMA,
@@ -37,9 +51,35 @@ FOLDER_ALIASES: dict[str, TumorClass] = {
     "pituitary_tumor": TumorClass.PITUITARY,
     "notumor": TumorClass.NO_TUMOR,
     "no_tumor": TumorClass.NO_TUMOR,
+    "no": TumorClass.NO_TUMOR,
+    "normal": TumorClass.NO_TUMOR,
+    "healthy": TumorClass.NO_TUMOR,
+    "yes": UnknownTumor.TUMOR,
+    "tumor": UnknownTumor.TUMOR,
+    "brain_tumor": UnknownTumor.TUMOR,
 }
 
 
-def class_of_folder(name: str) -> TumorClass | None:
-    """Class that a folder called ``name`` holds in the published collections, or ``None`` if it is none of them."""
-    return FOLDER_ALIASES.get(name.strip().lower().replace("-", "_").replace(" ", "_"))
+PART_ALIASES: dict[str, str] = {
+    "training": "Training",
+    "train": "Training",
+    "testing": "Testing",
+    "test": "Testing",
+    "validation": "Validation",
+    "valid": "Validation",
+    "val": "Validation",
+}
+
+
+def class_of_folder(name: str) -> Label | None:
+    """What a folder called ``name`` holds in the published collections, or ``None`` if it is none of them."""
+    return FOLDER_ALIASES.get(_folder_key(name))
+
+
+def part_of_folder(name: str) -> str | None:
+    """Published part that a folder called ``name`` holds, such as ``"Training"``, or ``None`` if it is none."""
+    return PART_ALIASES.get(_folder_key(name))
+
+
+def _folder_key(name: str) -> str:
+    return name.strip().lower().replace("-", "_").replace(" ", "_")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tumorlens.cli.main import app
-from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, weights_folder
+from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_GATE, DEFAULT_SEGMENTER, weights_folder
 
 
 class Result:
@@ -102,12 +102,19 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> Cal
     """Puts altered copies of the shipped models in use.
 
     ``says`` renames the classes so that the head gets that label, ``version`` that of the classifier, and ``tampered``
-    changes one byte of its file.
+    changes one byte of its file. ``refuses`` makes a gate that lets nothing in. ``honest`` gives the classifier
+    prediction sets that hold every class, and the segmenter an interval of its areas.
     """
 
     source = weights_folder()
 
-    def alter(says: str | None = None, version: str | None = None, tampered: bool = False) -> Path:
+    def alter(
+        says: str | None = None,
+        version: str | None = None,
+        tampered: bool = False,
+        refuses: bool = False,
+        honest: bool = False,
+    ) -> Path:
         target = tmp_path / f"weights{len(list(tmp_path.glob('weights*')))}"
         for folder in (path.parent for path in source.glob("*/manifest.json")):
             copy = target / folder.name
@@ -119,6 +126,14 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> Cal
                 manifest["classes"] = [swap.get(name, name) for name in manifest["classes"]]
             if is_classifier and version is not None:
                 manifest["version"] = version
+            if folder.name == DEFAULT_GATE:
+                # A hot gate is never sure of anything.
+                manifest |= {"temperature": 1e6, "threshold": 0.9 if refuses else 0.1}
+            measured = {"images": 100, "data": "made"}
+            if is_classifier:
+                manifest["conformal"] = {"coverage": 0.95, "threshold": 0.0, **measured} if honest else None
+            if folder.name == DEFAULT_SEGMENTER:
+                manifest["area_interval"] = {"coverage": 0.9, "low": 0.5, "high": 1.5, **measured} if honest else None
             (copy / "manifest.json").write_text(json.dumps(manifest))
             content = bytearray((folder / "model.onnx").read_bytes()) if is_classifier and tampered else None
             if content is None:

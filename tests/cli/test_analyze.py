@@ -46,7 +46,7 @@ def test_no_tumor_leaves_no_mask(call, save, weights, tmp_path: Path) -> None:
     assert "No tumor detected" in result.out
     assert sorted(_files(tmp_path / "out")) == ["b.png.json", "b.png.overlay.png"]
     document = json.loads((tmp_path / "out/b.png.json").read_text())
-    assert (document["mask"], document["regions"], len(document["models"])) == (None, [], 1)
+    assert (document["mask"], document["regions"], len(document["models"])) == (None, [], 2)
 
 
 def test_without_out_nothing_is_written(call, save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +104,8 @@ def test_summary_has_a_row_for_each_scan(call, save, weights, tmp_path: Path) ->
     call("analyze", tmp_path / "in", "--out", tmp_path / "out", "--spacing", "0.49,0.49")
     text = (tmp_path / "out/summary.csv").read_text()
     assert text.splitlines()[0] == (
-        "path,status,label,confidence,p_glioma,p_meningioma,p_pituitary,p_no_tumor,regions,area_px,area_mm2,"
-        "perimeter_px,perimeter_mm,width_px,width_mm,height_px,height_mm,circularity,error"
+        "path,status,label,confidence,p_glioma,p_meningioma,p_pituitary,p_no_tumor,prediction_set,gate_score,"
+        "regions,area_px,area_mm2,perimeter_px,perimeter_mm,width_px,width_mm,height_px,height_mm,circularity,error"
     )
     good, bad = _rows(tmp_path / "out")
     document = json.loads((tmp_path / "out/a.png.json").read_text())

@@ -26,7 +26,12 @@ def test_a_machine_with_everything_installed_is_fit(call) -> None:
         assert checks[package][0] == "ok"
     assert checks["compressed DICOM"] == ("ok", f"{len(SYNTAXES)} of {len(SYNTAXES)} compressions can be decoded")
     assert "CPUExecutionProvider" in checks["onnxruntime"][1]
-    assert {name for name in checks if name.startswith("model ")} >= {"model classifier-small", "model segmenter-small"}
+    assert {name for name in checks if name.startswith("model ")} >= {
+        "model classifier-small",
+        "model gate-small",
+        "model segmenter-small",
+    }
+    assert "gate, version" in checks["model gate-small"][1]
     assert all("sha256" in detail for name, (_, detail) in checks.items() if name.startswith("model "))
 
 
@@ -46,7 +51,10 @@ def test_tampered_weights_are_unfit(call, weights) -> None:
 def test_missing_weights_are_unfit(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUMORLENS_WEIGHTS", str(tmp_path))
     result = call("doctor")
-    assert (result.code, "Unfit: model classifier-small, model segmenter-small" in result.out) == (1, True)
+    assert (result.code, "Unfit: model classifier-small, model gate-small, model segmenter-small" in result.out) == (
+        1,
+        True,
+    )
 
 
 def test_a_missing_decoder_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,13 @@ def _document(spacing: tuple[float, float] | None) -> AnalysisDocument:
     mask[30:34, 30:33] = True
     return AnalysisDocument.model_validate(
         {
-            "schema_version": "1.0",
+            "schema_version": "2.0",
+            "status": "answered",
+            "reason": None,
+            "gate_score": 0.9,
+            "prediction_set": ["glioma", "meningioma"],
+            "trust": None,
+            "area_interval": None,
             "notice": "n",
             "tumorlens": "0",
             "source": {"path": "p", "sha256": "0", "format": "png", "modality": "unknown"},
@@ -48,7 +54,17 @@ def test_the_area_is_of_all_regions_and_the_lengths_are_of_the_largest() -> None
     assert (row["regions"], row["area_px"], row["area_mm2"]) == (2, 212, 212.0)
     assert (row["width_px"], row["width_mm"], row["height_px"], row["height_mm"]) == (20, 40.0, 10, 5.0)
     text = summary_csv([row]).decode()
-    assert text.splitlines()[1].startswith("a,ok,glioma,0.700000,0.700000,0.100000,0.100000,0.100000,2,212,212.000000,")
+    assert text.splitlines()[1].startswith(
+        "a,ok,glioma,0.700000,0.700000,0.100000,0.100000,0.100000,glioma meningioma,0.900000,2,212,212.000000,"
+    )
+
+
+def test_a_refused_scan_says_why_and_has_nothing_measured() -> None:
+    asked = {"status": "refused", "label": None, "confidence": None, "probabilities": {}, "prediction_set": []}
+    refused = _document(None).model_copy(update={**asked, "message": "Not read.", "reason": "Why.", "regions": []})
+    row = summary_row("a", "refused", refused)
+    assert (row["status"], row["gate_score"], row["error"]) == ("refused", 0.9, "Not read. Why.")
+    assert {name for name, value in row.items() if value is not None} == {"path", "status", "gate_score", "error"}
 
 
 def test_what_is_unknown_is_an_empty_cell() -> None:

@@ -29,7 +29,7 @@ def test_phantoms_are_answered_right(label: str) -> None:
     assert sum(analysis.probabilities.values()) == pytest.approx(1.0, abs=1e-5)
     if label == "no_tumor":
         assert analysis.mask is None and analysis.regions == () and analysis.message == "No tumor detected"
-        assert [one.task for one in analysis.models] == ["classification"]
+        assert [one.task for one in analysis.models] == ["gate", "classification"]
         return
     assert analysis.mask is not None and analysis.regions
     area = sum(region.area_mm2 or 0.0 for region in analysis.regions)

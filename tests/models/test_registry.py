@@ -16,11 +16,14 @@ def test_entries_are_described(entry) -> None:  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize(
     ("name", "task", "known"),
-    [("resnet", "classification", "timm"), ("timm", "segmentation", "basic_unet, timm_unet")],
+    [
+        ("resnet", "classification", "a_cnn2, a_cnn6, ann, cnn, e_cnn, timm, transfer"),
+        ("timm", "segmentation", "attention_unet, basic_unet, monai"),
+    ],
 )
 def test_unknown_name_lists_the_choices_of_the_task(name: str, task: str, known: str) -> None:
     with pytest.raises(RecipeError, match=f"no {task} model '{name}'; choose one of {known}"):
-        build_model(name, task, in_channels=1, outputs=1, parameters={})  # type: ignore[arg-type]
+        build_model(name, task, in_channels=1, outputs=1, size=(32, 32), parameters={})  # type: ignore[arg-type]
 
 
 def test_asking_what_exists_loads_no_torch() -> None:

@@ -128,10 +128,10 @@ def train_made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
     def run(made: Made, out: Path | None = None, changes: dict[str, Any] | None = None, **options: Any) -> Any:
         from tumorlens.training.recipe import parse_recipe
-        from tumorlens.training.train import train
+        from tumorlens.training.train import Options, train
 
         recipe = parse_recipe(made.values(**(changes or {})), "made")
-        return train(recipe, made.root, out or tmp_path_factory.mktemp("run"), **options)
+        return train(recipe, made.root, out or tmp_path_factory.mktemp("run"), Options(**options))
 
     return run
 

@@ -214,8 +214,8 @@ def test_nan_loss_stops_and_says_where(
 
     original, calls = module.make_loss, []
 
-    def broken(recipe: Any) -> Any:
-        loss = original(recipe)
+    def broken(recipe: Any, weights: Any = None) -> Any:
+        loss = original(recipe, weights)
 
         def measure(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
             calls.append(1)

@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 
 from tumorlens.errors import InputError
 from tumorlens.inference import Analysis, Failure, Manifest, read_manifest
-from tumorlens.inference.analysis import ModelReference
+from tumorlens.inference.analysis import OVERRIDDEN, ModelReference
+from tumorlens.inference.areas import area_bounds
+from tumorlens.inference.manifest import AreaInterval
 from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_SEGMENTER, shipped_model
 from tumorlens.io import encode_png
 from tumorlens.measurement import measure_mask
@@ -22,14 +24,19 @@ from tumorlens.web import Settings, create_app
 
 BASE_URL = "http://127.0.0.1:8000"
 POISON = 7.0
+FOREIGN = 9.0
+INTERVAL = AreaInterval(coverage=0.9, low=0.5, high=1.5, images=10, data="made")
 UNFORESEEN = "Doe^Jane was in the message of an unforeseen error"
 
 
 class BrightAnalyzer:
     """Stands in for the models with an answer that is known: what is bright is a glioma.
 
-    ``gate`` holds answers back while it is clear; a scan whose first pixel is :data:`POISON` breaks the whole batch.
+    ``gate`` holds answers back while it is clear; a scan whose first pixel is :data:`POISON` breaks the whole batch,
+    and one whose first pixel is :data:`FOREIGN` is refused as no brain MRI.
     """
+
+    reason = "The gate's probability that this is a slice of a brain MRI is 0.010, and more than 0.5 is needed."
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -37,20 +44,33 @@ class BrightAnalyzer:
         self.batches: list[int] = []
 
     @property
-    def manifests(self) -> tuple[Manifest, Manifest]:
+    def manifests(self) -> tuple[Manifest, ...]:
         return read_manifest(shipped_model(DEFAULT_CLASSIFIER)), read_manifest(shipped_model(DEFAULT_SEGMENTER))
 
-    def analyze_many(self, scans: Iterable[Scan]) -> Iterator[Analysis | Failure]:
+    def analyze_many(self, scans: Iterable[Scan], gate: bool = True) -> Iterator[Analysis | Failure]:
         given = list(scans)
         self.batches.append(len(given))
         assert self.gate.wait(30)
         if any(scan.pixels[0, 0] == POISON for scan in given):
             raise RuntimeError(UNFORESEEN)
-        yield from (self._answer(scan) for scan in given)
+        yield from (self._answer(scan, gate) for scan in given)
 
-    def _answer(self, scan: Scan) -> Analysis | Failure:
+    def _answer(self, scan: Scan, gate: bool) -> Analysis | Failure:
         if scan.pixels[0, 0] == POISON + 1:
             return Failure("one", InputError("This scan is refused: send another."))
+        foreign = scan.pixels[0, 0] == FOREIGN
+        if foreign and gate:
+            return Analysis(
+                scan,
+                None,
+                {},
+                None,
+                (),
+                None,
+                (ModelReference("bright-gate-1", "gate", "1" * 64),),
+                gate_score=0.01,
+                reason=self.reason,
+            )
         mask = scan.pixels > 200
         found = bool(mask.any())
         spacing = None if scan.spacing_mm is None else (scan.spacing_mm[0], scan.spacing_mm[1])
@@ -63,7 +83,12 @@ class BrightAnalyzer:
             regions=measure_mask(mask, spacing) if found else (),
             activation_map=(scan.pixels / scan.pixels.max()).astype(np.float32),
             models=(ModelReference("bright-1", "classification", "0" * 64),),
-            warnings=scan.warnings,
+            warnings=(*scan.warnings, *([OVERRIDDEN] if foreign else ())),
+            gate_score=0.01 if foreign else 0.99,
+            reason=self.reason if foreign else None,
+            prediction_set=("glioma", "meningioma") if found else ("no_tumor",),
+            coverage=0.95,
+            area_interval=area_bounds(INTERVAL, measure_mask(mask, spacing) if found else ()),
         )
 
 
@@ -138,6 +163,13 @@ def png(scan: np.ndarray) -> bytes:
 @pytest.fixture(scope="session")
 def healthy_png(scan: np.ndarray) -> bytes:
     return encode_png(np.minimum(scan, 120))
+
+
+@pytest.fixture(scope="session")
+def foreign_png(scan: np.ndarray) -> bytes:
+    changed = scan.copy()
+    changed[0, 0] = FOREIGN
+    return encode_png(changed)
 
 
 def temporary_files(folder: Path) -> list[Path]:

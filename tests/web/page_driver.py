@@ -45,14 +45,16 @@ def launch(playwright: Playwright) -> Browser:
 
 
 class Server:
-    """``tumorlens serve`` in a process of its own, on a free port."""
+    """``tumorlens serve`` in a process of its own, on a free port; with other models where ``weights`` names some."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, weights: Path | None = None) -> None:
+        chosen = {} if weights is None else {"TUMORLENS_WEIGHTS": str(weights)}
         self.process = subprocess.Popen(
             [sys.executable, "-u", "-c", MAIN, "serve", "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env={**os.environ, **chosen},
         )
         assert self.process.stdout is not None
         said = []

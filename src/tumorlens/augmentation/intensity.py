@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 @dataclass(frozen=True)
 class Intensity:
-    """One drawn change, applied in the order of the fields.
+    """One drawn change, applied in the order of the fields, with ``exposure`` after ``gamma``.
 
     Attributes:
         gamma: exponent.
@@ -24,6 +24,7 @@ class Intensity:
         downsample: factor by which the image is shrunk and enlarged again; 1 for none.
         noise: standard deviation of Gaussian noise; 0 for none.
         seed: seed of the noise.
+        exposure: factor on all values.
     """
 
     gamma: float = 1.0
@@ -35,10 +36,13 @@ class Intensity:
     downsample: float = 1.0
     noise: float = 0.0
     seed: int = 0
+    exposure: float = 1.0
 
     def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Change an image ``[rows, cols]`` within [0, 1]; the result is clipped to the same range."""
         out = np.power(image, np.float32(self.gamma))
+        if self.exposure != 1.0:
+            out = np.minimum(out * np.float32(self.exposure), np.float32(1))
         mean = out.mean()
         out = (out - mean) * np.float32(self.contrast) + mean + np.float32(self.brightness)
         if self.bias:
@@ -76,6 +80,7 @@ class IntensityRange(BaseModel):
         downsample_probability: see ``downsample``.
         noise: largest standard deviation, and ``noise_probability`` how often.
         noise_probability: see ``noise``.
+        exposure: lowest and highest factor on all values.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,6 +95,14 @@ class IntensityRange(BaseModel):
     downsample_probability: float = Field(default=0.0, ge=0, le=1)
     noise: float = Field(default=0.0, ge=0)
     noise_probability: float = Field(default=0.0, ge=0, le=1)
+    exposure: tuple[float, float] | None = None
+
+    @field_validator("exposure")
+    @classmethod
+    def _check_exposure(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0 < value[0] <= value[1]:
+            raise ValueError("exposure must rise from above 0")
+        return value
 
     def sample(self, rng: np.random.Generator) -> Intensity:
         """Draw one change; always takes the same number of draws from ``rng``."""
@@ -107,4 +120,5 @@ class IntensityRange(BaseModel):
             downsample=float(1 + (self.downsample - 1) * amount[1]) if shrunk else 1.0,
             noise=float(self.noise * amount[2]) if noisy else 0.0,
             seed=int(rng.integers(2**63)),
+            exposure=1.0 if self.exposure is None else float(rng.spawn(1)[0].uniform(*self.exposure)),
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from tumorlens.inference.analysis import label_title
 from tumorlens.labels import TumorClass
 from tumorlens.measurement import measure_mask, summarize
 
@@ -81,13 +82,15 @@ class Comparison:
     verdict: Verdict
 
 
-def title_of(label: str) -> str:
-    """Name of a class for people."""
-    return TumorClass(label).title_text if label in set(TumorClass) else label
+def title_of(label: str | None) -> str:
+    """Name of an answer for people."""
+    return "Refused" if label is None else label_title(label)
 
 
-def percent(probability: float) -> str:
+def percent(probability: float | None) -> str:
     """A probability as ``"97.3 %"``; what rounds to 100 or 0 without being it is said to be above or below."""
+    if probability is None:
+        return "-"
     if 0.9995 <= probability < 1:
         return "> 99.9 %"
     if 0 < probability < 0.0005:
@@ -128,6 +131,8 @@ def _measures(phantom: Phantom, mask: NDArray[np.bool_]) -> tuple[Measure, ...]:
 
 
 def _verdict(phantom: Phantom, analysis: Analysis, overlap: float | None, measures: tuple[Measure, ...]) -> Verdict:
+    if analysis.label is None:
+        return Verdict("wrong", "Refused", f"The gate was wrong: it refused this phantom. {analysis.reason}")
     if analysis.label != phantom.label:
         return Verdict("wrong", "Wrong class", _what_went_wrong(phantom, analysis, overlap, measures))
     doubt = _doubt(analysis)
@@ -173,7 +178,7 @@ def _worst(measures: tuple[Measure, ...]) -> str:
 
 def _doubt(analysis: Analysis) -> str:
     ranked = sorted(analysis.probabilities.items(), key=lambda item: -item[1])
-    if analysis.confidence >= SURE or len(ranked) < 2:
+    if analysis.confidence is None or analysis.confidence >= SURE or len(ranked) < 2:
         return ""
     label, probability = ranked[1]
     following = f"{title_of(label).lower()} with {percent(probability)}"

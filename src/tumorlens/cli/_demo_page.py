@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TEMPLATE = "_demo_page.html"
 PICTURE_SIZE = 512
 SHOWN_METRICS = 3
+_TASKS = {"gate": "Lets brain MRI in", "classification": "Names the class", "segmentation": "Draws the outline"}
 
 _ABOUT = {
     TumorClass.GLIOMA: "An irregular tumor with a bright ring and a dark core, within the brain.",
@@ -42,14 +43,14 @@ def render_page(cases: Sequence[Case], manifests: Sequence[Manifest], loading_s:
     template = Template(resources.files("tumorlens.cli").joinpath(TEMPLATE).read_text(encoding="utf-8"))
     per_scan = sum(_seconds(case.analysis) for case in cases) / len(cases)
     timing = (
-        f"On this machine the models loaded in {1000 * loading_s:.0f} ms, and a scan was read, classified, outlined "
-        f"and measured in {1000 * per_scan:.0f} ms on average."
+        f"On this machine the models loaded in {1000 * loading_s:.0f} ms, and a scan was read, let in, classified, "
+        f"outlined and measured in {1000 * per_scan:.0f} ms on average."
     )
     page = template.substitute(
         notice=escape(NOTICE),
         version=escape(__version__),
         timing=timing,
-        ids=" and ".join(f"<code>{escape(one.id)}</code>" for one in manifests),
+        ids=", ".join(f"<code>{escape(one.id)}</code>" for one in manifests),
         tiles=_tiles(cases, per_scan),
         jumps="\n".join(f'    <li><a href="#{_anchor(case)}">{_title(case)}</a></li>' for case in cases),
         cases="\n".join(_case(case) for case in cases),
@@ -231,7 +232,7 @@ def _links(case: Case) -> str:
 
 
 def _model(manifest: Manifest) -> str:
-    task = "Names the class" if manifest.task == "classification" else "Draws the outline"
+    task = _TASKS[manifest.task]
     metrics = "".join(f"<li>{_metric(one)}</li>" for one in manifest.metrics[:SHOWN_METRICS])
     shown = f"<ul>{metrics}</ul>" if metrics else "none stated in the manifest"
     training = manifest.training

@@ -35,11 +35,15 @@ Files in --out, NAME being the path below the input with its suffix:
 
 \b
 A scan is skipped if its outputs answer the same question: same content of the
-file, models, --spacing, --slice and version. Any other file that is in the way
-makes the scan fail, unless --overwrite is given.
+file, models, --spacing, --slice, --no-gate and version. Any other file that is in
+the way makes the scan fail, unless --overwrite is given.
 
 \b
-Exit code: 0 all analyzed, 1 some failed, 2 wrong usage, 130 interrupted."""
+What does not look like a slice of a brain MRI is refused: it gets no class and no
+outline, its document says why, and --no-gate reads it all the same.
+
+\b
+Exit code: 0 all read or refused, 1 some failed, 2 wrong usage, 130 interrupted."""
 
 
 def analyze(
@@ -60,6 +64,9 @@ def analyze(
     anonymous: Annotated[
         bool, typer.Option("--anonymous", help="Replace paths by digests, in names of outputs too.")
     ] = False,
+    no_gate: Annotated[
+        bool, typer.Option("--no-gate", help="Read also what does not look like a brain MRI, with a warning.")
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Scans at a time; the number of processors by default.")
     ] = None,
@@ -74,7 +81,7 @@ def analyze(
     names = Names(anonymous, out)
     spacing_mm = None if spacing is None else parse_spacing(spacing)
     try:
-        run = _Run(names, overwrite, json, spacing_mm, slice)
+        run = _Run(names, overwrite, json, spacing_mm, slice, not no_gate)
         code = run(_found(inputs, names), jobs)
     except TumorlensError as error:
         raise type(error)(names.redacted(str(error))) from error
@@ -115,9 +122,10 @@ class _Run:
         json: bool,
         spacing_mm: tuple[float, float] | None,
         slice_index: int | None,
+        gate: bool,
     ) -> None:
         self.names, self.overwrite, self.json = names, overwrite, json
-        self.spacing_mm, self.slice_index = spacing_mm, slice_index
+        self.spacing_mm, self.slice_index, self.gate = spacing_mm, slice_index, gate
         self.finished: list[str] = []
 
     def __call__(self, scans: list[Found], jobs: int | None) -> int:
@@ -166,7 +174,7 @@ class _Run:
 
         cv2.setNumThreads(1)  # the scans themselves are spread over the processors
         analyzer = Analyzer(threads=1)
-        request = Request(self.spacing_mm, self.slice_index, analyzer.manifests)
+        request = Request(self.spacing_mm, self.slice_index, analyzer.manifests, self.gate)
         worker = Worker(analyzer, request, self.names, self.overwrite)
 
         def counted(scan: Found) -> Outcome:

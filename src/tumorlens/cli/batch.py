@@ -88,9 +88,9 @@ class Worker:
         if outputs is not None and not self.overwrite and os.path.lexists(outputs.json):
             return Outcome(path, "skipped", self._existing(outputs, found.path))
         if _size(found.path) < LARGE_FILE_BYTES:
-            return Outcome(path, "ok", self._analyze(found.path, path, outputs))
+            return _answered(path, self._analyze(found.path, path, outputs))
         with self._large:  # volumes may take a gigabyte each
-            return Outcome(path, "ok", self._analyze(found.path, path, outputs))
+            return _answered(path, self._analyze(found.path, path, outputs))
 
     def _existing(self, outputs: Outputs, path: Path) -> AnalysisDocument:
         import hashlib
@@ -102,13 +102,18 @@ class Worker:
     def _analyze(self, path: Path, shown: str, outputs: Outputs | None) -> AnalysisDocument:
         from tumorlens.inference.document import AnalysisDocument
 
-        analysis = self.analyzer.analyze(path, self.request.spacing_mm, self.request.slice_index)
+        asked = self.request
+        analysis = self.analyzer.analyze(path, asked.spacing_mm, asked.slice_index, gate=asked.gate)
         values = analysis.to_dict()
         values["source"]["path"] = shown
         document = AnalysisDocument.model_validate(values)
         if outputs is not None:
             outputs.write(analysis, document.model_dump_json(), overwrite=self.overwrite)
         return document
+
+
+def _answered(path: str, document: AnalysisDocument) -> Outcome:
+    return Outcome(path, "refused" if document.status == "refused" else "ok", document)
 
 
 def _size(path: Path) -> int:

@@ -143,7 +143,7 @@ def _print_answers(cases: list[Case], page: Path) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for case in cases:
         right = case.analysis.label == case.phantom.label
-        answer = Text(_short(case.analysis.label), "green" if right else "red")
+        answer = Text(_short(case.analysis.label or "refused"), "green" if right else "red")
         area = case.comparison.measures[0] if case.comparison.measures else None
         areas = (None, None) if area is None else (area.true, area.measured)
         table.add_row(

@@ -23,7 +23,10 @@ DEBUG_VARIABLE = "TUMORLENS_DEBUG"
 
 @dataclass(frozen=True)
 class CommandEntry:
-    """A command: its function has the name of its module, and may have examples in that module's ``EPILOG``."""
+    """A command: its function has the name of its module, and may have examples in that module's ``EPILOG``.
+
+    A command of several subcommands is a Typer application called ``app`` in its module instead.
+    """
 
     name: str
     summary: str
@@ -37,7 +40,18 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("models", "List the models that ship, with metrics and licence."),
     CommandEntry("schema", "Print the JSON Schema of an analysis."),
     CommandEntry("serve", "Serve the web page and its API, on this machine."),
+    CommandEntry("data", "List, fetch, check and show the public collections."),
+    CommandEntry("audit", "Find leaks, duplicates and odd images in a data set (extra 'eval')."),
+    CommandEntry("evaluate", "Measure a model on a data set, with intervals (extra 'eval')."),
+    CommandEntry("robustness", "Measure what degraded images cost a model (extra 'eval')."),
+    CommandEntry("compare", "Set runs or models side by side, with paired tests (extra 'eval')."),
+    CommandEntry("recipes", "List the recipes of every experiment, or show one (extra 'train')."),
     CommandEntry("train", "Train a model from a recipe (extra 'train')."),
+    CommandEntry("study", "Run a whole study of recipes, resumable (extra 'train')."),
+    CommandEntry("vote", "Join runs by majority vote or by mean into one model (extra 'train')."),
+    CommandEntry("stack", "Join runs by a small network over their answers (extra 'train')."),
+    CommandEntry("export", "Export a run as ONNX with its manifest (extra 'train')."),
+    CommandEntry("activations", "Draw a network's intermediate maps for an image (extra 'train')."),
 )
 
 
@@ -73,6 +87,10 @@ def load_command(entry: CommandEntry) -> Any:
     """The command object of an entry."""
     module = importlib.import_module(f"tumorlens.cli.{entry.name}")
     examples = getattr(module, "EPILOG", "")
+    if isinstance(getattr(module, "app", None), typer.Typer):
+        group = typer.main.get_group(module.app)
+        group.name, group.short_help, group.epilog = entry.name, entry.summary, f"{examples}\n\n{NOTICE}".strip()
+        return group
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     single.command(entry.name, short_help=entry.summary, epilog=f"{examples}\n\n{NOTICE}".strip())(
         getattr(module, entry.name)

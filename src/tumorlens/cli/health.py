@@ -15,6 +15,7 @@ Verdict = Literal["ok", "warning", "unfit", "info"]
 
 MIN_PYTHON = (3, 11)
 MIN_MEMORY_BYTES = 2**30
+SHOWN_METRICS = 3
 PROVIDER = "CPUExecutionProvider"
 PACKAGES = ("numpy", "opencv-python-headless", "pillow", "pydicom", "nibabel", "h5py", "pydantic")
 DECODERS = {"gdcm": "python-gdcm", "jpeg_ls": "pyjpegls", "openjpeg": "pylibjpeg-openjpeg"}
@@ -147,12 +148,14 @@ def _runtime() -> Check:
 def _models() -> Iterator[Check]:
     from tumorlens.errors import WeightsError
     from tumorlens.inference.session import ModelSession
-    from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_SEGMENTER, shipped_model, shipped_models
+    from tumorlens.inference.shipped import REQUIRED, shipped_model, shipped_models
 
-    names = {DEFAULT_CLASSIFIER, DEFAULT_SEGMENTER} | {path.name for path in shipped_models()}
+    names = set(REQUIRED) | {path.name for path in shipped_models()}
     for name in sorted(names):
         try:
             manifest = ModelSession(shipped_model(name), threads=1).manifest
-            yield Check(f"model {name}", "ok", f"version {manifest.version}, sha256 {manifest.sha256} verified")
+            figures = ", ".join(f"{one.name} {one.value:.3f}" for one in manifest.metrics[:SHOWN_METRICS])
+            detail = f"{manifest.task}, version {manifest.version}, sha256 {manifest.sha256} verified"
+            yield Check(f"model {name}", "ok", detail + (f"; {figures}" if figures else ""))
         except WeightsError as error:
             yield Check(f"model {name}", "unfit", str(error))

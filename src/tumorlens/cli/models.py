@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,11 +103,27 @@ def _facts(folder: Path, manifest: Manifest) -> Any:
         ("size", f"{_size(folder) / 1e6:.1f} MB"),
         ("licence", manifest.licence),
         ("sha256", manifest.sha256),
+        *(("states", one) for one in _promises(manifest)),
         *(("metric", _figure(metric)) for metric in manifest.metrics),
     ]
     for label, fact in facts:
         table.add_row(label, Text(fact, overflow="fold"))
     return table
+
+
+def _promises(manifest: Manifest) -> Iterator[str]:
+    """What the manifest says about how far its answers go, in words."""
+    if manifest.task == "gate":
+        yield f"lets through what has a probability above {manifest.threshold:g}"
+    if manifest.conformal is not None:
+        one = manifest.conformal
+        yield f"prediction sets at {100 * one.coverage:g} % coverage ({one.images:,} images: {one.data})"
+    if manifest.area_interval is not None:
+        area = manifest.area_interval
+        yield (
+            f"true area {area.low:.2f} to {area.high:.2f} times the measured one at {100 * area.coverage:g} % coverage "
+            f"({area.images:,} images: {area.data})"
+        )
 
 
 def _figure(metric: Metric) -> str:

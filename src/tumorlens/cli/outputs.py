@@ -98,7 +98,7 @@ class Outputs:
         Raises:
             OutputError: a file cannot be written, or is there and may not be replaced.
         """
-        pictures = {self.overlay: encode_png(analysis.overlay())}
+        pictures = {} if analysis.label is None else {self.overlay: encode_png(analysis.overlay())}
         if analysis.mask is not None:
             pictures[self.mask] = mask_png(analysis.mask)
         if not overwrite:
@@ -112,7 +112,7 @@ class Outputs:
                 file = stack.enter_context(atomic_writer(path))
                 file.write(content)
                 file.flush()
-            for stale in (self.json, *({self.mask} - pictures.keys())):
+            for stale in (self.json, *({self.overlay, self.mask} - pictures.keys())):
                 stale.unlink(missing_ok=True)
 
 
@@ -148,31 +148,42 @@ class Request:
     Attributes:
         spacing_mm: spacing stated by the user, or ``None``.
         slice_index: slice asked for by the user, or ``None`` for the middle one.
-        models: manifests of the classifier and of the segmenter.
+        models: manifests of the gate, the classifier and the segmenter, in the order in which they are asked.
+        gate: whether the gate may refuse the scan.
     """
 
     spacing_mm: tuple[float, float] | None
     slice_index: int | None
-    models: tuple[Manifest, Manifest]
+    models: tuple[Manifest, ...]
+    gate: bool = True
 
     def difference(self, document: AnalysisDocument, sha256: str) -> str | None:
         """In what way the document answers another question, in words, or ``None`` if it answers this one."""
         from tumorlens._version import __version__
         from tumorlens.inference.document import rounded
-        from tumorlens.labels import TumorClass
 
-        used = self.models[:1] if document.label == TumorClass.NO_TUMOR else self.models
         stated = document.spacing_mm if document.spacing_source == "user" else None
         wanted = None if self.spacing_mm is None else tuple(rounded(list(self.spacing_mm)))
         if document.source.sha256 != sha256:
             return "another content of the scan"
-        if [(one.id, one.sha256) for one in document.models] != [(one.id, one.sha256) for one in used]:
+        if [(one.id, one.sha256) for one in document.models] != [(one.id, one.sha256) for one in self._used(document)]:
             return "other models"
+        if document.reason is not None and self.gate != (document.status == "refused"):
+            return "a run without --no-gate" if document.status == "refused" else "a run with --no-gate"
         if stated != wanted:
             return "another --spacing"
         if not self._is_slice(document):
             return "another --slice"
         return None if document.tumorlens == __version__ else "another version of tumorlens"
+
+    def _used(self, document: AnalysisDocument) -> list[Manifest]:
+        """The models that would have been asked for such an answer."""
+        from tumorlens.labels import TumorClass
+
+        asked = {"gate"} if document.status == "refused" else {"gate", "classification"}
+        if document.status == "answered" and document.label != TumorClass.NO_TUMOR:
+            asked.add("segmentation")
+        return [one for one in self.models if one.task in asked]
 
     def _is_slice(self, document: AnalysisDocument) -> bool:
         if document.slice is None:
@@ -198,7 +209,10 @@ def existing_answer(outputs: Outputs, request: Request, sha256: str) -> Analysis
     difference = request.difference(document, sha256)
     if difference is not None:
         raise OutputError(f"'{outputs.json}' exists and is from {difference}: {_REMEDY}.")
-    for picture, wanted in ((outputs.overlay, True), (outputs.mask, document.mask is not None)):
+    for picture, wanted in (
+        (outputs.overlay, document.status == "answered"),
+        (outputs.mask, document.mask is not None),
+    ):
         if picture.exists() != wanted:
             lack = "is missing beside its document" if wanted else "does not belong to its document"
             raise OutputError(f"'{picture}' {lack}: pass --overwrite to make the outputs of this scan again.")

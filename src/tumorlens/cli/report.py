@@ -70,6 +70,22 @@ def print_failures(rows: Sequence[dict[str, Value]]) -> None:
         print_line("Failed", f"and {len(failed) - MAX_ROWS:,} more.")
 
 
+def _print_refused(console: Console, rows: Sequence[dict[str, Value]]) -> None:
+    """The scans that the gate refused, each with its score: they are no failures."""
+    from rich.text import Text
+
+    refused = [row for row in rows if row["gate_score"] is not None and row["label"] is None]
+    if not refused:
+        return
+    heading = "No slices of a brain MRI, as the gate judges, and so not read (--no-gate reads them all the same):"
+    console.print(Text(heading), soft_wrap=True)
+    for row in refused[:MAX_ROWS]:
+        line = f"  {printable(str(row['path']))} (gate score {_number(row['gate_score'], 3)})"
+        console.print(Text(line), soft_wrap=True)
+    if len(refused) > MAX_ROWS:
+        console.print(Text(f"  … and {len(refused) - MAX_ROWS:,} more."))
+
+
 def print_table(rows: Sequence[dict[str, Value]], out: Path | None) -> None:
     """One line per scan, at most :data:`MAX_ROWS`, and the counts."""
     from rich.text import Text
@@ -92,6 +108,7 @@ def print_table(rows: Sequence[dict[str, Value]], out: Path | None) -> None:
     counts = Counter(str(row["status"]) for row in rows)
     labels = Counter(str(row["label"]) for row in rows if row["label"] is not None)
     console.print(Text(f"{len(rows):,} scans: {_counted(counts)}. Answers: {_counted(labels) or 'none'}."))
+    _print_refused(console, rows)
     _print_place(console, out)
 
 
@@ -112,12 +129,18 @@ def print_answer(outcome: Outcome, out: Path | None) -> None:
     if document is None:
         return
     console = _console()
-    console.print(
-        Text(f"{printable(outcome.path)}: {document.message} (confidence {document.confidence:.3f})"), soft_wrap=True
-    )
-    console.print(Text("  ".join(f"{name} {value:.3f}" for name, value in document.probabilities.items())))
+    sure = "" if document.confidence is None else f" (confidence {document.confidence:.3f})"
+    console.print(Text(f"{printable(outcome.path)}: {document.message}{sure}"), soft_wrap=True)
+    if document.status == "refused":
+        console.print(Text(f"{document.reason} Pass --no-gate to read it all the same."), soft_wrap=True)
+    if document.probabilities:
+        console.print(Text("  ".join(f"{name} {value:.3f}" for name, value in document.probabilities.items())))
+    if document.trust is not None:
+        console.print(Text(f"Note: {document.trust}", style="yellow"))
     if document.regions:
         console.print(_regions(document))
+        if document.area_interval is not None:
+            console.print(Text(area_line(document)))
         unit = "The spacing is unknown, so lengths are in pixels: --spacing ROW,COL gives millimeters."
         if document.spacing_mm is not None:
             row, col = document.spacing_mm
@@ -130,6 +153,17 @@ def print_answer(outcome: Outcome, out: Path | None) -> None:
     if outcome.status == "skipped":
         console.print(Text("This was there already, so it was not analyzed again (--overwrite does)."))
     _print_place(console, out)
+
+
+def area_line(document: AnalysisDocument) -> str:
+    """The area of all regions with its interval, such as ``"Area 4.2 cm² (3.1 to 4.6, 90 %)."``."""
+    from tumorlens.inference.areas import area_text
+
+    total = sum(one.area_px for one in document.regions)
+    in_mm2 = [one.area_mm2 for one in document.regions if one.area_mm2 is not None]
+    known = document.area_interval
+    assert known is not None
+    return f"Area {area_text(total, sum(in_mm2) if known.mm2 else None, known.px, known.mm2, known.coverage)}."
 
 
 def _regions(document: AnalysisDocument) -> Table:

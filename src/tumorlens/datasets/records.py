@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tumorlens.labels import TumorClass
+from tumorlens.labels import Label, TumorClass
 
 
 @dataclass(frozen=True)
@@ -16,20 +16,29 @@ class Record:
     Attributes:
         id: path below the collection's root, with ``/``; the name under which splits refer to the image.
         path: where the file lies.
-        label: class of the image.
+        label: class of the image; ``UnknownTumor.TUMOR`` where a collection says only that there is a tumor.
         part: published part it belongs to, such as ``"Training"``; ``""`` where there is none.
         group: what must not be divided between training and test (a patient), or ``None`` where unknown.
-        mask: file of the tumor mask, or ``None``.
+        mask: file of the tumor mask, or ``None``; the file of the image itself where that holds both.
         spacing_mm: ``(row, col)`` as the collection states it, in millimetres, or ``None``.
+        channel: index of the channel that is the picture, where a file holds several sequences as channels.
+
+    ``tumorlens.datasets.reading`` reads the image and mask of a record; nothing else knows how they are stored.
     """
 
     id: str
     path: Path
-    label: TumorClass
+    label: Label
     part: str = ""
     group: str | None = None
     mask: Path | None = None
     spacing_mm: tuple[float, float] | None = None
+    channel: int | None = None
+
+    @property
+    def is_tumor(self) -> bool:
+        """Whether the image shows a tumor, of whatever type."""
+        return self.label != TumorClass.NO_TUMOR
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tumorlens.datasets.records import Collection, Record
 from tumorlens.errors import DatasetError
@@ -25,7 +26,8 @@ class Split:
         train: ids that teach.
         validation: ids that choose the checkpoint, the threshold and the temperature.
         test: ids that are scored, once.
-        left_out: ids that no part holds because they are near-duplicates of a test image.
+        left_out: ids that no part holds: near-duplicates or group mates of a test image, and what a rule sets aside.
+        rule: the :class:`~tumorlens.datasets.split_rules.SplitRule` that made it, as JSON, or ``None``.
     """
 
     name: str
@@ -35,16 +37,27 @@ class Split:
     validation: tuple[str, ...]
     test: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    rule: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        parts = (self.train, self.validation, self.test, self.left_out)
+        parts = [self.train, self.test, self.left_out]
+        if not self.validation_is_test or self.validation != self.test:
+            parts.append(self.validation)
         if len(set().union(*parts)) != sum(len(part) for part in parts):
             raise DatasetError(f"The split '{self.name}' names an image twice: its parts must be disjoint.")
 
     def to_json(self) -> str:
         """The split as a JSON document with one id per line."""
         keys = ("name", "collection", "method", "train", "validation", "test", "left_out")
-        return json.dumps({key: getattr(self, key) for key in keys}, indent=1) + "\n"
+        values = {key: getattr(self, key) for key in keys}
+        if self.rule is not None:
+            values["rule"] = dict(self.rule)
+        return json.dumps(values, indent=1) + "\n"
+
+    @property
+    def validation_is_test(self) -> bool:
+        """Whether the rule makes the test part the validation part too, as one published protocol does: it leaks."""
+        return self.rule is not None and self.rule.get("validation") == "test"
 
     @property
     def sha256(self) -> str:
@@ -72,6 +85,9 @@ def load_split(name: str) -> Split:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         lists = {key: tuple(values[key]) for key in ("train", "validation", "test", "left_out")}
-        return Split(values["name"], values["collection"], values["method"], **lists)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path} is not a split file ({error!r}): make it with scripts/make_splits.py.") from error
+        rule = values.get("rule")
+        return Split(
+            values["name"], values["collection"], values["method"], **lists, rule=None if rule is None else dict(rule)
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"{path} is not a split file ({error!r}): make one with a split rule.") from error

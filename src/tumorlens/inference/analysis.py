@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens._version import __version__
 from tumorlens.errors import TumorlensError
+from tumorlens.inference.areas import AreaBoundsOfMask
 from tumorlens.inference.document import NOTICE, SCHEMA_VERSION, AnalysisDocument, rounded
 from tumorlens.io import draw_overlay
 from tumorlens.labels import TumorClass
 from tumorlens.measurement import Region
 from tumorlens.scan import Scan
+
+REFUSED = "This does not look like a slice of a brain MRI, so it was not read."
+OVERRIDDEN = "This does not look like a slice of a brain MRI, and was read all the same, as asked."
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,10 @@ class Analysis:
 
     Attributes:
         scan: the slice that was analyzed, ``pixels`` ``[rows, cols]``.
-        label: class with the highest probability.
-        probabilities: calibrated probability of each class, in the order of ``CLASSES``.
-        mask: bool ``[rows, cols]`` at the slice's own resolution; ``None`` where the label is ``no_tumor``.
+        label: class with the highest probability; ``None`` where the gate refused the slice.
+        probabilities: calibrated probability of each class, in the model's order; empty where refused.
+        mask: bool ``[rows, cols]`` at the slice's own resolution; ``None`` where the label is ``no_tumor``, or
+            where refused.
         regions: measurements of the mask's connected regions, largest first.
         activation_map: where the classifier saw its class, float32 ``[rows, cols]`` within [0, 1]; ``None`` where the
             model gives none.
@@ -43,10 +48,16 @@ class Analysis:
         slice_count: slices of the volume, 1 for a single image.
         warnings: what a reader should know before trusting the answer.
         timings: seconds spent in each step.
+        gate_score: probability that this is a slice of a brain MRI; ``None`` where no gate was asked.
+        reason: why the gate refused it, or would have refused it.
+        prediction_set: classes that remain possible at ``coverage``, the likeliest first; empty where the model says
+            nothing of it.
+        coverage: share of images whose prediction set holds the true class.
+        area_interval: how far the areas may be off; ``None`` where nothing is outlined or nobody measured it.
     """
 
     scan: Scan
-    label: str
+    label: str | None
     probabilities: dict[str, float]
     mask: NDArray[np.bool_] | None
     regions: tuple[Region, ...]
@@ -56,21 +67,44 @@ class Analysis:
     slice_count: int = 1
     warnings: tuple[str, ...] = ()
     timings: dict[str, float] | None = None
+    gate_score: float | None = None
+    reason: str | None = None
+    prediction_set: tuple[str, ...] = ()
+    coverage: float | None = None
+    area_interval: AreaBoundsOfMask | None = None
 
     @property
-    def confidence(self) -> float:
-        """Probability of the label."""
-        return self.probabilities[self.label]
+    def status(self) -> Literal["answered", "refused"]:
+        """Whether the slice was read, or refused by the gate."""
+        return "refused" if self.label is None else "answered"
+
+    @property
+    def confidence(self) -> float | None:
+        """Probability of the label; ``None`` where there is none."""
+        return None if self.label is None else self.probabilities[self.label]
 
     @property
     def message(self) -> str:
         """The answer in a few plain words."""
+        if self.label is None:
+            return REFUSED
         if self.label == TumorClass.NO_TUMOR:
             return "No tumor detected"
-        name = TumorClass(self.label).title_text if self.label in set(TumorClass) else self.label
+        name = label_title(self.label)
         if not self.regions:
             return f"{name} suspected, but no outline found"
         return f"{name} suspected"
+
+    @property
+    def trust(self) -> str | None:
+        """A plain sentence where the label alone should not be trusted, or ``None``."""
+        if len(self.prediction_set) < 2 or self.coverage is None:
+            return None
+        *others, last = (label_title(one).lower() for one in self.prediction_set)
+        count = {2: "Two", 3: "Three", 4: "Four"}.get(len(self.prediction_set), str(len(self.prediction_set)))
+        return (
+            f"{count} classes remain possible: {', '.join(others)} and {last} (at {100 * self.coverage:g} % coverage)."
+        )
 
     def overlay(self, scale: int = 1) -> NDArray[np.uint8]:
         """The slice with the tumor outlined in green, RGB uint8 ``[rows * scale, cols * scale, 3]``.
@@ -102,11 +136,17 @@ class Analysis:
             "shape": list(scan.shape),
             "spacing_mm": None if self.spacing_mm is None else list(self.spacing_mm),
             "spacing_source": scan.spacing_source,
-            "label": str(self.label),
+            "status": self.status,
+            "reason": self.reason,
+            "gate_score": self.gate_score,
+            "label": None if self.label is None else str(self.label),
             "message": self.message,
             "confidence": self.confidence,
             "probabilities": dict(self.probabilities),
+            "prediction_set": list(self.prediction_set),
+            "trust": self.trust,
             "regions": [region.to_dict() for region in self.regions],
+            "area_interval": None if self.area_interval is None else self.area_interval.to_dict(),
             "mask": None if self.mask is None else run_lengths(self.mask),
             "models": [{"id": one.id, "task": one.task, "sha256": one.sha256} for one in self.models],
             "warnings": list(self.warnings),
@@ -131,6 +171,14 @@ class Failure:
 
     source: str
     error: TumorlensError
+
+
+def label_title(label: str) -> str:
+    """Name of a class for people, also of a class that only one model knows."""
+    if label in set(TumorClass):
+        return TumorClass(label).title_text
+    words = label.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:

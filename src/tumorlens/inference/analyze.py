@@ -10,18 +10,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.errors import InputError, InvalidScanError, TumorlensError, UsageError, WeightsError
-from tumorlens.inference.analysis import Analysis, Failure, ModelReference
-from tumorlens.inference.classifier import Classification, Classifier
+from tumorlens.errors import InputError, InvalidScanError, TumorlensError, UsageError
+from tumorlens.inference.analysis import OVERRIDDEN, Analysis, Failure, ModelReference
+from tumorlens.inference.areas import area_bounds
+from tumorlens.inference.classifier import Classification, ClassifiesSlices, open_classifier, prediction_set
+from tumorlens.inference.gate import Gate, GateAnswer, open_gate
 from tumorlens.inference.manifest import Manifest
-from tumorlens.inference.segmenter import Segmenter
-from tumorlens.inference.session import ModelSession
-from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_SEGMENTER, shipped_model
+from tumorlens.inference.opening import open_session
+from tumorlens.inference.segmenter import Outline, Segmenter
+from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_GATE, DEFAULT_SEGMENTER, shipped_model
 from tumorlens.io import read_scan
 from tumorlens.io.limits import check_picture
 from tumorlens.labels import TumorClass
@@ -33,13 +35,6 @@ BATCH_SIZE = 8
 NO_OUTLINE = "The classifier names a tumor, but the segmenter outlines none: look at the scan yourself."
 
 
-def _session(folder: Path, task: str, threads: int) -> ModelSession:
-    session = ModelSession(folder, threads)
-    if session.manifest.task != task:
-        raise WeightsError(f"The model in {folder} does {session.manifest.task}, and one for {task} is needed here.")
-    return session
-
-
 @dataclass(frozen=True, eq=False)
 class _Slice:
     """A 2-D scan, and its place in the volume it was taken from if it was."""
@@ -49,90 +44,143 @@ class _Slice:
     count: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What the models said about one slice: no answer where the gate refused it."""
+
+    gate: GateAnswer | None
+    answer: Classification | None
+    outline: Outline | None
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """Mask of the outline, bool ``[rows, cols]``."""
+        return None if self.outline is None else self.outline.mask
+
+
 class Analyzer:
-    """A classifier and a segmenter, loaded once and used for many scans.
+    """A gate, a classifier and a segmenter, loaded once and used for many scans.
 
     Args:
         classifier: model folder; ``None`` for the one that ships.
         segmenter: model folder; ``None`` for the one that ships.
         threads: processor threads of one model run; 0 lets ONNX Runtime choose.
+        gate: model folder; ``None`` for the one that ships, ``False`` to ask none.
 
     Raises:
         WeightsError: a model is missing, altered, or does another task.
     """
 
-    def __init__(self, classifier: Path | None = None, segmenter: Path | None = None, threads: int = 0) -> None:
-        self.classifier = Classifier(
-            _session(classifier or shipped_model(DEFAULT_CLASSIFIER), "classification", threads)
-        )
-        self.segmenter = Segmenter(_session(segmenter or shipped_model(DEFAULT_SEGMENTER), "segmentation", threads))
+    def __init__(
+        self,
+        classifier: Path | None = None,
+        segmenter: Path | None = None,
+        threads: int = 0,
+        gate: Path | Literal[False] | None = None,
+    ) -> None:
+        self.gate: Gate | None = None
+        if gate is not False:
+            self.gate = open_gate(gate or shipped_model(DEFAULT_GATE), threads)
+        self.classifier: ClassifiesSlices = open_classifier(classifier or shipped_model(DEFAULT_CLASSIFIER), threads)
+        self.segmenter = Segmenter(open_session(segmenter or shipped_model(DEFAULT_SEGMENTER), "segmentation", threads))
 
     @property
-    def manifests(self) -> tuple[Manifest, Manifest]:
-        """Manifests of the classifier and of the segmenter."""
-        return self.classifier.manifest, self.segmenter.manifest
+    def manifests(self) -> tuple[Manifest, ...]:
+        """Manifests of the gate (if one is asked), of the classifier and of the segmenter."""
+        gate = () if self.gate is None else (self.gate.manifest,)
+        return (*gate, self.classifier.manifest, self.segmenter.manifest)
 
     def analyze(
-        self, scan: ScanLike, spacing_mm: tuple[float, float] | None = None, slice: int | None = None
+        self,
+        scan: ScanLike,
+        spacing_mm: tuple[float, float] | None = None,
+        slice: int | None = None,
+        gate: bool = True,
     ) -> Analysis:
         """Analyze one scan; see :func:`analyze`."""
         started = time.perf_counter()
         prepared = open_slice(scan, spacing_mm, slice)
-        return self._answer([prepared], time.perf_counter() - started)[0]
+        return self._answers([prepared], time.perf_counter() - started, gate)[0]
 
     def analyze_many(
-        self, scans: Iterable[ScanLike], spacing_mm: tuple[float, float] | None = None, slice: int | None = None
+        self,
+        scans: Iterable[ScanLike],
+        spacing_mm: tuple[float, float] | None = None,
+        slice: int | None = None,
+        gate: bool = True,
     ) -> Iterator[Analysis | Failure]:
         """Analyze scans in batches, in order; see :func:`analyze_many`."""
         for batch in _batched(scans):
             started = time.perf_counter()
             opened = [_opened_or_failure(one, spacing_mm, slice) for one in batch]
             good = [one for one in opened if not isinstance(one, Failure)]
-            answers = iter(self._answer(good, time.perf_counter() - started) if good else [])
+            answers = iter(self._answers(good, time.perf_counter() - started, gate) if good else [])
             yield from (one if isinstance(one, Failure) else next(answers) for one in opened)
 
-    def _answer(self, opened: Sequence[_Slice], reading_s: float) -> list[Analysis]:
+    def _answers(self, opened: Sequence[_Slice], reading_s: float, refuse: bool) -> list[Analysis]:
+        """Gate, classes and outlines of some slices, each step in one batch; ``refuse`` lets the gate have its way."""
         scans = [one.scan for one in opened]
-        started = time.perf_counter()
-        classified = self.classifier(scans)
-        classified_at = time.perf_counter()
-        positive = [index for index, one in enumerate(classified) if one.label != TumorClass.NO_TUMOR]
-        masks: dict[int, NDArray[np.bool_]] = {}
+        times = [time.perf_counter()]
+        gated: list[GateAnswer | None] = [None] * len(scans)
+        if self.gate is not None:
+            gated = list(self.gate(scans))
+        times.append(time.perf_counter())
+        passed = [at for at, one in enumerate(gated) if one is None or one.passed or not refuse]
+        answers = dict(zip(passed, self.classifier([scans[at] for at in passed]), strict=True)) if passed else {}
+        times.append(time.perf_counter())
+        positive = [at for at, one in answers.items() if one.label != TumorClass.NO_TUMOR]
+        outlines: dict[int, Outline] = {}
         if positive:
-            masks = dict(zip(positive, self.segmenter([scans[index] for index in positive]), strict=True))
-        segmented_at = time.perf_counter()
-        share = len(opened)
-        timings = {
-            "read": reading_s / share,
-            "classify": (classified_at - started) / share,
-            "segment": (segmented_at - classified_at) / share,
-        }
+            outlines = dict(zip(positive, self.segmenter.outline([scans[at] for at in positive]), strict=True))
+        times.append(time.perf_counter())
+        spent = [after - before for before, after in itertools.pairwise(times)]
+        timings = dict(zip(("read", "gate", "classify", "segment"), (reading_s, *spent), strict=True))
+        share = {name: value / len(opened) for name, value in timings.items() if self.gate or name != "gate"}
         return [
-            self._analysis(one, answer, masks.get(index), timings)
-            for index, (one, answer) in enumerate(zip(opened, classified, strict=True))
+            self._analysis(one, _Read(gated[at], answers.get(at), outlines.get(at)), share)
+            for at, one in enumerate(opened)
         ]
 
-    def _analysis(
-        self, opened: _Slice, answer: Classification, mask: NDArray[np.bool_] | None, timings: dict[str, float]
-    ) -> Analysis:
+    def _analysis(self, opened: _Slice, read: _Read, timings: dict[str, float]) -> Analysis:
         started = time.perf_counter()
-        scan = opened.scan
+        scan, answer, mask = opened.scan, read.answer, read.mask
+        spread = 1.0 if read.outline is None else read.outline.spread
         spacing = None if scan.spacing_mm is None else (scan.spacing_mm[0], scan.spacing_mm[1])
         regions = () if mask is None else measure_mask(mask, spacing)
-        used = self.manifests[:1] if mask is None else self.manifests
+        conformal = self.classifier.manifest.conformal
         return Analysis(
             scan=scan,
-            label=answer.label,
-            probabilities=answer.probabilities,
+            label=None if answer is None else answer.label,
+            probabilities={} if answer is None else answer.probabilities,
             mask=mask,
             regions=regions,
-            activation_map=answer.activation_map,
-            models=tuple(ModelReference(one.id, one.task, one.sha256) for one in used),
+            activation_map=None if answer is None else answer.activation_map,
+            models=tuple(ModelReference(one.id, one.task, one.sha256) for one in self._used(read)),
             slice_index=opened.index,
             slice_count=opened.count,
-            warnings=scan.warnings + ((NO_OUTLINE,) if mask is not None and not regions else ()),
+            warnings=_warnings(scan, read, bool(regions)),
             timings={**timings, "measure": time.perf_counter() - started},
+            gate_score=None if read.gate is None else read.gate.score,
+            reason=None if read.gate is None else read.gate.reason,
+            prediction_set=() if answer is None else prediction_set(answer.probabilities, conformal),
+            coverage=None if answer is None or conformal is None else conformal.coverage,
+            area_interval=area_bounds(self.segmenter.manifest.area_interval, regions, spread),
         )
+
+    def _used(self, read: _Read) -> list[Manifest]:
+        used = [] if self.gate is None else [self.gate.manifest]
+        if read.answer is not None:
+            used.append(self.classifier.manifest)
+        if read.mask is not None:
+            used.append(self.segmenter.manifest)
+        return used
+
+
+def _warnings(scan: Scan, read: _Read, outlined: bool) -> tuple[str, ...]:
+    found = scan.warnings
+    if read.answer is not None and read.gate is not None and not read.gate.passed:
+        found = (f"{OVERRIDDEN} {read.gate.reason}", *found)
+    return (*found, NO_OUTLINE) if read.mask is not None and not outlined else found
 
 
 def open_slice(scan: ScanLike, spacing_mm: tuple[float, float] | None = None, index: int | None = None) -> _Slice:
@@ -200,7 +248,9 @@ def default_analyzer() -> Analyzer:
     return Analyzer()
 
 
-def analyze(scan: ScanLike, spacing_mm: tuple[float, float] | None = None, slice: int | None = None) -> Analysis:
+def analyze(
+    scan: ScanLike, spacing_mm: tuple[float, float] | None = None, slice: int | None = None, gate: bool = True
+) -> Analysis:
     """Say what a brain MRI slice shows, with the models that ship. Research use, not a medical device.
 
     Args:
@@ -208,20 +258,26 @@ def analyze(scan: ScanLike, spacing_mm: tuple[float, float] | None = None, slice
             ``[slices, rows, cols]`` of any numeric type; or a :class:`Scan`.
         spacing_mm: ``(row, col)`` in millimetres where the file states none, or to overrule it.
         slice: number of the slice of a volume, from 0; the middle one for ``None``.
+        gate: whether to refuse what does not look like a slice of a brain MRI; ``False`` reads it all the same, with a
+            warning.
 
     Returns:
-        The label, probabilities, mask, measurements and activation map.
+        The label, probabilities, mask, measurements and activation map; or a refusal, with no label, where ``status``
+        is ``"refused"`` and ``reason`` says why.
 
     Raises:
         InputError: the scan cannot be read, or breaks a limit.
         UsageError: the spacing or the slice is not possible.
         WeightsError: a model is missing or altered.
     """
-    return default_analyzer().analyze(scan, spacing_mm, slice)
+    return default_analyzer().analyze(scan, spacing_mm, slice, gate)
 
 
 def analyze_many(
-    inputs: Iterable[ScanLike], spacing_mm: tuple[float, float] | None = None, slice: int | None = None
+    inputs: Iterable[ScanLike],
+    spacing_mm: tuple[float, float] | None = None,
+    slice: int | None = None,
+    gate: bool = True,
 ) -> Iterator[Analysis | Failure]:
     """Analyze many scans in batches, lazily and in order; what cannot be analyzed comes back as a :class:`Failure`.
 
@@ -230,4 +286,4 @@ def analyze_many(
     Raises:
         WeightsError: a model is missing or altered.
     """
-    return default_analyzer().analyze_many(inputs, spacing_mm, slice)
+    return default_analyzer().analyze_many(inputs, spacing_mm, slice, gate)

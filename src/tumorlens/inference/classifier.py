@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.explain import class_activation_map
+from tumorlens.inference.manifest import Conformal, Manifest, read_manifest
+from tumorlens.inference.opening import open_session
 from tumorlens.inference.session import Floats, ModelSession, softmax
 from tumorlens.preprocessing import Prepared
 from tumorlens.scan import Scan
@@ -28,6 +32,47 @@ class Classification:
     probabilities: dict[str, float]
     label: str
     activation_map: NDArray[np.float32] | None
+
+
+class ClassifiesSlices(Protocol):
+    """What answers the classes of slices: one model, or several that vote."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the answers are made by."""
+
+    def __call__(self, slices: Sequence[Scan]) -> list[Classification]:
+        """Classify 2-D scans in one batch."""
+
+
+def open_classifier(folder: Path, threads: int = 0) -> ClassifiesSlices:
+    """The classifier of a model folder, or the ensemble of several.
+
+    Args:
+        folder: holds the model (an ensemble: its members) and ``manifest.json``.
+        threads: processor threads of one run; 0 lets ONNX Runtime choose.
+
+    Raises:
+        WeightsError: it is missing, altered, or no classifier.
+    """
+    if read_manifest(folder).rule is not None:
+        from tumorlens.inference.ensemble import open_ensemble
+
+        return open_ensemble(folder, threads)
+    return Classifier(open_session(folder, "classification", threads))
+
+
+def prediction_set(probabilities: Mapping[str, float], conformal: Conformal | None) -> tuple[str, ...]:
+    """Classes that remain possible at the manifest's coverage, the likeliest first (Sadinle, Lei, Wasserman, 2019).
+
+    Args:
+        probabilities: calibrated, by class.
+        conformal: how sets are made; ``None`` gives an empty one, which says nothing.
+    """
+    if conformal is None:
+        return ()
+    ranked = sorted(probabilities, key=lambda name: -probabilities[name])
+    return tuple(name for name in ranked if name == ranked[0] or probabilities[name] >= conformal.threshold)
 
 
 class Classifier:

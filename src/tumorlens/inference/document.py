@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 NOTICE = "Research use, not a medical device."
 DECIMALS = 6
 
@@ -59,18 +60,32 @@ class MaskDocument(_Part):
     counts: list[int]
 
 
+class AreaBoundsDocument(_Part):
+    """Interval of one area."""
+
+    px: tuple[float, float] = Field(description="Lower and upper end in pixels.")
+    mm2: tuple[float, float] | None = Field(description="Lower and upper end; null where the spacing is unknown.")
+
+
+class AreaIntervalDocument(AreaBoundsDocument):
+    """Interval of the area of all regions, and of each."""
+
+    coverage: float = Field(gt=0, lt=1, description="Share of images whose true area lies in such an interval.")
+    regions: list[AreaBoundsDocument] = Field(description="Of each region, in the order of regions.")
+
+
 class ModelDocument(_Part):
     """A model that took part."""
 
     id: str
-    task: Literal["classification", "segmentation"]
+    task: Literal["classification", "segmentation", "gate"]
     sha256: str
 
 
 class AnalysisDocument(_Part):
     """What tumorlens says about one slice."""
 
-    schema_version: Literal["1.0"]
+    schema_version: Literal["2.0"]
     notice: str
     tumorlens: str = Field(description="Version of the package.")
     source: SourceDocument
@@ -78,15 +93,57 @@ class AnalysisDocument(_Part):
     shape: tuple[int, int] = Field(description="Rows and columns of the analyzed slice.")
     spacing_mm: tuple[float, float] | None = Field(description="Row and column spacing; null where unknown.")
     spacing_source: Literal["dicom", "nifti", "user", "none"]
-    label: str = Field(description="Class with the highest probability.")
+    status: Literal["answered", "refused"] = Field(
+        description="'refused' where the gate takes the slice for no brain MRI: then nothing was read from it."
+    )
+    reason: str | None = Field(description="Why the gate refused it, or would have, had it been asked to.")
+    gate_score: float | None = Field(
+        ge=0, le=1, description="Probability that this is a slice of a brain MRI; null where no gate was asked."
+    )
+    label: str | None = Field(description="Class with the highest probability; null where refused.")
     message: str
-    confidence: float = Field(ge=0, le=1, description="Probability of the label.")
-    probabilities: dict[str, float] = Field(description="Calibrated probability of each class.")
+    confidence: float | None = Field(ge=0, le=1, description="Probability of the label; null where refused.")
+    probabilities: dict[str, float] = Field(description="Calibrated probability of each class; empty where refused.")
+    prediction_set: list[str] = Field(
+        description="Classes that remain possible at the model's coverage, the likeliest first; empty where unknown."
+    )
+    trust: str | None = Field(description="A sentence where the label alone should not be trusted.")
     regions: list[RegionDocument] = Field(description="Largest first; empty where there is no tumor.")
-    mask: MaskDocument | None = Field(description="Null where the label is no_tumor.")
+    area_interval: AreaIntervalDocument | None = Field(description="Null where nothing is outlined, or nobody knows.")
+    mask: MaskDocument | None = Field(description="Null where the label is no_tumor, or the slice was refused.")
     models: list[ModelDocument]
     warnings: list[str]
     timings_s: dict[str, float] = Field(description="Seconds spent in each step; differ from run to run.")
+
+
+def current_values(text: str | bytes) -> dict[str, Any]:
+    """The values of a document of this or an earlier version, as the present version has them.
+
+    Version 1.0 knew no gate, no prediction set and no interval of areas.
+    """
+    values: dict[str, Any] = json.loads(text)
+    if values.get("schema_version") != "1.0":
+        return values
+    added: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "status": "answered",
+        "reason": None,
+        "gate_score": None,
+        "prediction_set": [],
+        "trust": None,
+        "area_interval": None,
+    }
+    merged = {**values, **added}
+    return {name: merged[name] for name in AnalysisDocument.model_fields if name in merged}
+
+
+def read_document(text: str | bytes) -> AnalysisDocument:
+    """The document of this or an earlier version.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return AnalysisDocument.model_validate(current_values(text))
 
 
 def json_schema() -> dict[str, Any]:

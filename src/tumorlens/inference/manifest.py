@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -58,13 +59,112 @@ class Training(_Part):
     versions: dict[str, str | None]
 
 
+class Conformal(_Part):
+    """Prediction sets with a stated coverage (Sadinle, Lei and Wasserman, 2019: least ambiguous sets).
+
+    Attributes:
+        coverage: share of images whose set is to hold the true class.
+        threshold: a class belongs to the set where its probability is at least this; the likeliest one always does.
+        images: images that the threshold was fitted on.
+        data: which images, in words.
+    """
+
+    coverage: float = Field(gt=0, lt=1)
+    threshold: float = Field(ge=0, le=1)
+    images: int = Field(ge=1)
+    data: str
+
+
+class AreaInterval(_Part):
+    """How far a measured area may be from the true one: true / measured lies within ``low ** u`` and ``high ** u``.
+
+    ``u`` says how blurred the edge of the probability map is: the logarithm of the area above ``spread[0]`` over the
+    area above ``spread[1]``. Where ``spread`` is ``None``, ``u`` is 1.
+
+    Attributes:
+        coverage: share of images for which it does.
+        low: below 1, of the lower end.
+        high: above 1, of the upper end.
+        spread: two probabilities, the lower one first, or ``None``.
+        images: images that ``low`` and ``high`` were fitted on.
+        data: which images, in words.
+    """
+
+    coverage: float = Field(gt=0, lt=1)
+    low: float = Field(gt=0)
+    high: float = Field(gt=0)
+    spread: tuple[float, float] | None = None
+    images: int = Field(ge=1)
+    data: str
+
+
+class Member(_Part):
+    """One model of an ensemble, a whole model folder of its own.
+
+    Attributes:
+        name: name of the run or model it came from.
+        folder: where it lies below the ensemble, such as ``"members/0-resnet50"``.
+        sha256: hex digest of its ONNX file.
+        manifest_sha256: hex digest of its manifest, and so of its preprocessing, temperature and classes.
+        activation: whether it can give class activation maps.
+    """
+
+    name: str
+    folder: str = Field(pattern=r"^members/[A-Za-z0-9][A-Za-z0-9._-]*$")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    manifest_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    activation: Literal["cam", "none"] = "none"
+
+
+class Rule(_Part):
+    """How the answers of members become one; see ``tumorlens.inference.ensemble`` and ``docs/ensembles.md``.
+
+    Attributes:
+        name: ``"majority"`` of labels, ``"mean"`` or ``"weighted"`` mean of probabilities, or ``"stacking"`` by a
+            network over all of them.
+        weights: of each member, adding up to 1; empty unless weighted.
+        tie: what decides where a majority is shared.
+        fitted_on: images that weights or network were fitted on, all of which no member was trained on:
+            ``"out-of-fold"`` where the figure of the fit itself is of folds that were left out of it, ``"none"`` where
+            nothing was fitted.
+        leaking: whether test images took part in the fit, so that figures on them flatter.
+        sha256: hex digest of the network's ``model.onnx``; ``None`` unless stacking.
+    """
+
+    name: Literal["majority", "mean", "weighted", "stacking"]
+    weights: tuple[float, ...] = ()
+    tie: Literal["highest_mean_probability"] | None = None
+    fitted_on: Literal["none", "out-of-fold", "validation", "test"] = "none"
+    leaking: bool = False
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _check(self) -> Rule:
+        if bool(self.weights) != (self.name == "weighted"):
+            raise ValueError("a weighted rule has weights, and no other has")
+        if self.weights and (min(self.weights) < 0 or abs(sum(self.weights) - 1) > 1e-6):
+            raise ValueError("weights must be at least 0 and add up to 1")
+        if (self.tie is not None) != (self.name == "majority"):
+            raise ValueError("a majority rule says what decides a tie, and no other does")
+        if (self.sha256 is not None) != (self.name == "stacking"):
+            raise ValueError("a stacking rule names the digest of its network, and no other does")
+        if self.fitted_on == "test" and not self.leaking:
+            raise ValueError("a rule that was fitted on test images leaks")
+        return self
+
+
 class Manifest(_Part):
-    """Describes one ONNX file; serving reads everything from here.
+    """Describes one ONNX file, or an ensemble of several; serving reads everything from here.
 
     The model takes ``image`` float32 ``[batch, channels, rows, cols]`` as ``preprocessing`` makes it. A classifier
     answers ``logits`` ``[batch, classes]`` and, where ``activation`` is ``"cam"``, ``features``
     ``[batch, channels, rows, cols]`` and ``head_weight`` ``[classes, channels]``. A segmenter answers ``logits``
-    ``[batch, 1, rows, cols]`` at the input's resolution.
+    ``[batch, 1, rows, cols]`` at the input's resolution. A gate answers ``logits`` ``[batch, 1]``, above 0 where the
+    input looks like a slice of a brain MRI.
+
+    An ensemble is a classifier with ``members`` and the ``rule`` that joins them. Each member prepares its own input,
+    and ``preprocessing`` repeats that of the first. Only stacking has a ``model.onnx``, which takes ``probabilities``
+    ``[batch, members * classes]`` and answers ``logits`` ``[batch, classes]``.
 
     Attributes:
         schema_version: version of this document.
@@ -75,18 +175,22 @@ class Manifest(_Part):
         classes: labels in the order of the logits; empty for a segmenter.
         activation: whether class activation maps can be made.
         temperature: logits are divided by this before the softmax or sigmoid (Guo et al., ICML 2017).
-        threshold: a pixel above this probability is tumor.
+        threshold: a pixel above this probability is tumor; for a gate, an input above it is let through.
         min_region_fraction: regions smaller than this fraction of the head's box are dropped.
         flip_average: probabilities are averaged over the input and its mirror image.
+        conformal: how prediction sets are made; ``None`` where none can be.
+        area_interval: how far areas may be off; ``None`` where nobody measured it.
         parity: largest absolute difference of probabilities between torch and ONNX Runtime, as exported.
-        sha256: hex digest of the ONNX file.
+        sha256: hex digest of the ONNX file; of an ensemble :func:`ensemble_sha256`.
+        members: the models of an ensemble.
+        rule: how they are joined; ``None`` for a single model.
     """
 
     schema_version: Literal["1"] = "1"
     name: str
     version: str
     title: str
-    task: Literal["classification", "segmentation"]
+    task: Literal["classification", "segmentation", "gate"]
     preprocessing: Preprocessing
     classes: tuple[str, ...] = ()
     activation: Literal["cam", "none"] = "none"
@@ -94,17 +198,37 @@ class Manifest(_Part):
     threshold: float = Field(default=0.5, gt=0, lt=1)
     min_region_fraction: float = Field(default=0.0, ge=0, lt=1)
     flip_average: bool = False
+    conformal: Conformal | None = None
+    area_interval: AreaInterval | None = None
     parity: float = Field(ge=0)
     training: Training
     metrics: tuple[Metric, ...] = ()
     limits: tuple[str, ...] = ()
     licence: str
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    members: tuple[Member, ...] = ()
+    rule: Rule | None = None
+
+    @model_validator(mode="after")
+    def _check_members(self) -> Manifest:
+        if (self.rule is None) != (not self.members):
+            raise ValueError("an ensemble has members and a rule that joins them")
+        if self.rule is None:
+            return self
+        if self.task != "classification" or len(self.members) < 2:
+            raise ValueError("an ensemble joins two or more classifiers")
+        if len({one.folder for one in self.members}) != len(self.members):
+            raise ValueError("members must lie in folders of their own")
+        if self.rule.weights and len(self.rule.weights) != len(self.members):
+            raise ValueError(f"{len(self.rule.weights)} weights do not fit {len(self.members)} members")
+        if self.temperature != 1 and self.rule.name != "stacking":
+            raise ValueError("an ensemble has a temperature only where a network joins its members")
+        return self
 
     @model_validator(mode="after")
     def _check(self) -> Manifest:
         if (self.task == "classification") != bool(self.classes):
-            raise ValueError("a classifier names its classes and a segmenter names none")
+            raise ValueError("a classifier names its classes, and a segmenter or a gate names none")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes must differ from each other")
         return self
@@ -119,6 +243,14 @@ def sha256_of(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def ensemble_sha256(members: Sequence[Member], rule: Rule) -> str:
+    """Hex digest over the digests of all members and the rule: changes whenever an answer may."""
+    digest = hashlib.sha256(rule.model_dump_json().encode())
+    for one in members:
+        digest.update(f"\n{one.name} {one.sha256} {one.manifest_sha256}".encode())
+    return digest.hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:

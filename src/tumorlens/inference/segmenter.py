@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorlens.inference.areas import map_spread
 from tumorlens.inference.session import Floats, ModelSession, sigmoid
 from tumorlens.measurement import components
 from tumorlens.preprocessing import Prepared
 from tumorlens.scan import Scan
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """Answer for one slice.
+
+    Attributes:
+        mask: bool ``[rows, cols]``, possibly empty.
+        spread: how blurred the edge of the probability map is; 1 where the manifest does not ask for it.
+    """
+
+    mask: NDArray[np.bool_]
+    spread: float
 
 
 class Segmenter:
@@ -26,7 +41,17 @@ class Segmenter:
 
     def __call__(self, slices: Sequence[Scan]) -> list[NDArray[np.bool_]]:
         """Outline the tumor in 2-D scans in one batch: masks bool ``[rows, cols]``, possibly empty."""
-        return [self.decide(one.geometry.restore(values), one) for one, values in self._run(slices)]
+        return [one.mask for one in self.outline(slices)]
+
+    def outline(self, slices: Sequence[Scan]) -> list[Outline]:
+        """Outline the tumor in 2-D scans in one batch, and say how blurred each outline is."""
+        known = self.manifest.area_interval
+        found = []
+        for prepared, values in self._run(slices):
+            probability = prepared.geometry.restore(values)
+            spread = 1.0 if known is None or known.spread is None else map_spread(probability, known.spread)
+            found.append(Outline(self.decide(probability, prepared), spread))
+        return found
 
     def decide(self, probability: Floats, prepared: Prepared) -> NDArray[np.bool_]:
         """Threshold a map ``[rows, cols]`` and drop regions too small to mean anything."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import WeightsError
 from tumorlens.inference.manifest import Manifest, read_manifest, verified_model
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 Floats = NDArray[np.float32]
 
@@ -25,19 +29,10 @@ class ModelSession:
     """
 
     def __init__(self, folder: Path, threads: int = 0) -> None:
-        import onnxruntime
-
         self.manifest: Manifest = read_manifest(folder)
-        content = verified_model(folder, self.manifest)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        # Idle threads of one model that spin take the processor from the other model: a third of the time of a scan.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises classes of its own that share no base
-            raise WeightsError(f"ONNX Runtime cannot load the model in {folder}: {error}.") from error
+        if self.manifest.rule is not None:
+            raise WeightsError(f"{folder} holds an ensemble of several models, and a single model is needed here.")
+        self._session = onnx_session(verified_model(folder, self.manifest), threads, folder)
         self.outputs: tuple[str, ...] = tuple(one.name for one in self._session.get_outputs())
         if "logits" not in self.outputs or [one.name for one in self._session.get_inputs()] != ["image"]:
             raise WeightsError(
@@ -48,6 +43,30 @@ class ModelSession:
         """Outputs by name for ``images`` float32 ``[batch, channels, rows, cols]``."""
         found = self._session.run(list(outputs), {"image": np.ascontiguousarray(images, dtype=np.float32)})
         return [np.asarray(one, dtype=np.float32) for one in found]
+
+
+def onnx_session(content: bytes, threads: int, folder: Path) -> InferenceSession:
+    """A session of ONNX Runtime on the CPU.
+
+    Args:
+        content: the ONNX file, verified.
+        threads: processor threads of one run; 0 lets ONNX Runtime choose.
+        folder: where it came from, for the error.
+
+    Raises:
+        WeightsError: it cannot be loaded.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Idle threads of one model that spin take the processor from the other model: a third of the time of a scan.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises classes of its own that share no base
+        raise WeightsError(f"ONNX Runtime cannot load the model in {folder}: {error}.") from error
 
 
 def softmax(logits: Floats) -> Floats:

@@ -10,6 +10,8 @@ from tumorlens.inference.manifest import MANIFEST_FILE
 
 DEFAULT_CLASSIFIER = "classifier-small"
 DEFAULT_SEGMENTER = "segmenter-small"
+DEFAULT_GATE = "gate-small"
+REQUIRED = (DEFAULT_CLASSIFIER, DEFAULT_GATE, DEFAULT_SEGMENTER)
 
 
 def weights_folder() -> Path:

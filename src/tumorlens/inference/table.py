@@ -17,19 +17,35 @@ Value = str | int | float | None
 
 _LENGTHS = ("perimeter_px", "perimeter_mm", "width_px", "width_mm", "height_px", "height_mm")
 _MEASURED = ("regions", "area_px", "area_mm2", *_LENGTHS, "circularity")
-COLUMNS = ("path", "status", "label", "confidence", *(f"p_{name}" for name in CLASSES), *_MEASURED, "error")
+COLUMNS = (
+    "path",
+    "status",
+    "label",
+    "confidence",
+    *(f"p_{name}" for name in CLASSES),
+    "prediction_set",
+    "gate_score",
+    *_MEASURED,
+    "error",
+)
 
 
 def summary_row(
     path: str, status: Status, document: AnalysisDocument | None = None, error: str | None = None
 ) -> dict[str, Value]:
-    """Values by column: the area is that of all regions, the lengths are those of the largest."""
+    """Values by column: the area is that of all regions, the lengths are those of the largest.
+
+    What the gate refused says so in ``error`` and has nothing measured.
+    """
     row: dict[str, Value] = dict.fromkeys(COLUMNS)
     row |= {"path": path, "status": status, "error": error}
     if document is None:
         return row
     row |= {"label": document.label, "confidence": document.confidence}
     row |= {f"p_{name}": document.probabilities.get(name) for name in CLASSES}
+    row |= {"prediction_set": " ".join(document.prediction_set) or None, "gate_score": document.gate_score}
+    if document.status == "refused":
+        return row | {"error": f"{document.message} {document.reason}"}
     return row | summarize([Region(**dict(region)) for region in document.regions]).to_dict()
 
 

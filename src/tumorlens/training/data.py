@@ -1,39 +1,36 @@
-"""Images in memory as the network sees them, augmented by a seed that depends on epoch and image alone."""
+"""Images as the network sees them, augmented by a seed that depends on epoch and image alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from tumorlens.augmentation import Augmentation
-from tumorlens.datasets.phantoms import random_phantom
-from tumorlens.datasets.records import Record
-from tumorlens.errors import DatasetError, InputError
-from tumorlens.io import read_scan
-from tumorlens.labels import CLASSES
 from tumorlens.preprocessing import Preprocessing
 
 Batch = dict[str, torch.Tensor]
+Key = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedImages:
-    """Prepared slices held in memory.
+    """Prepared slices, in memory or mapped from a file.
 
     Attributes:
-        images: float16 ``[images, rows, cols]`` within [0, 1], before any normalization by mean and standard deviation.
+        images: ``[images, rows, cols]`` before any normalization by mean and standard deviation: float16 within [0, 1],
+            or uint8 within 0 to 255.
         masks: bool of the same shape, or ``None`` for classification.
-        labels: int64 ``[images]``, index into ``CLASSES``.
+        labels: int64 ``[images]``, index into the recipe's labels.
         ids: id of each image.
     """
 
-    images: NDArray[np.float16]
+    images: NDArray[np.float16] | NDArray[np.uint8]
     masks: NDArray[np.bool_] | None
     labels: NDArray[np.int64]
     ids: tuple[str, ...]
@@ -41,67 +38,39 @@ class PreparedImages:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def image(self, index: int) -> NDArray[np.float32]:
+        """One image, float32 ``[rows, cols]`` within [0, 1]."""
+        return as_float(np.asarray(self.images[index]))
 
-def prepare_records(
-    records: Sequence[Record],
-    preprocessing: Preprocessing,
-    *,
-    with_masks: bool,
-    progress: Callable[[int], None] = lambda done: None,
-) -> PreparedImages:
-    """Read and prepare every record.
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker maps the same file instead of receiving a copy of it.
+        return {name: _by_name(value) for name, value in self.__dict__.items()}
 
-    Raises:
-        DatasetError: a mask is missing or has another shape than its image.
-        UnreadableFileError: an image cannot be read.
-    """
-    plain = preprocessing.model_copy(update={"mean": 0.0, "std": 1.0, "channels": 1})
-    images = np.zeros((len(records), *plain.size), dtype=np.float16)
-    masks = np.zeros(images.shape, dtype=np.bool_) if with_masks else None
-    for index, record in enumerate(records):
-        try:
-            pixels = read_scan(record.path).pixels
-        except InputError as error:
-            raise type(error)(f"{record.path}: {error}") from error
-        prepared = plain(pixels)
-        images[index] = prepared.array[0]
-        if masks is not None:
-            masks[index] = prepared.geometry.forward(read_mask(record, pixels.shape).astype(np.float32)) > 0.5
-        progress(index + 1)
-    labels = np.array([CLASSES.index(record.label) for record in records], dtype=np.int64)
-    return PreparedImages(images, masks, labels, tuple(record.id for record in records))
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            mapped = isinstance(value, tuple) and value[:1] == (_MAPPED,)
+            object.__setattr__(self, name, np.load(value[1], mmap_mode="r") if mapped else value)
 
 
-def read_mask(record: Record, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Tumor mask of a record, bool ``[rows, cols]``.
-
-    Raises:
-        DatasetError: the record has no mask, or one that cannot be read or has another shape.
-    """
-    if record.mask is None:
-        raise DatasetError(f"{record.id} has no mask: segmentation needs one for every image.")
-    grey = cv2.imdecode(np.fromfile(record.mask, dtype=np.uint8), cv2.IMREAD_GRAYSCALE)
-    if grey is None or grey.shape != shape:
-        found = "cannot be read" if grey is None else f"has shape {grey.shape}"
-        raise DatasetError(f"The mask {record.mask} {found}, and its image has shape {shape}.")
-    return np.asarray(grey > 127)
+_MAPPED = "tumorlens-mapped-array"
 
 
-def prepare_phantoms(count: int, seed: int, preprocessing: Preprocessing, *, with_masks: bool) -> PreparedImages:
-    """Made heads of known geometry; where masks are wanted, only those with a tumor."""
-    plain = preprocessing.model_copy(update={"mean": 0.0, "std": 1.0, "channels": 1})
-    classes = CLASSES[:-1] if with_masks else CLASSES
-    images = np.zeros((count, *plain.size), dtype=np.float16)
-    masks = np.zeros(images.shape, dtype=np.bool_) if with_masks else None
-    labels = np.zeros(count, dtype=np.int64)
-    for index in range(count):
-        phantom = random_phantom(np.random.default_rng([seed, index]), classes[index % len(classes)])
-        prepared = plain(phantom.pixels)
-        images[index] = prepared.array[0]
-        labels[index] = CLASSES.index(phantom.label)
-        if masks is not None:
-            masks[index] = prepared.geometry.forward(phantom.mask.astype(np.float32)) > 0.5
-    return PreparedImages(images, masks, labels, tuple(f"phantom/{index:05d}" for index in range(count)))
+def _by_name(value: Any) -> Any:
+    whole = isinstance(value, np.memmap) and str(value.filename).endswith(".npy") and value.base is not None
+    return (_MAPPED, str(value.filename)) if whole and not isinstance(value.base, np.memmap) else value
+
+
+def as_float(stored: NDArray[Any]) -> NDArray[np.float32]:
+    """Stored pixels, uint8 or float16, as float32 within [0, 1]."""
+    values = stored.astype(np.float32)
+    return np.asarray(values / np.float32(255), dtype=np.float32) if stored.dtype == np.uint8 else values
+
+
+def as_stored(image: NDArray[np.float32], dtype: Any) -> NDArray[Any]:
+    """Pixels within [0, 1] as uint8 or float16."""
+    if np.dtype(dtype) == np.uint8:
+        return np.asarray(np.rint(image * np.float32(255)).clip(0, 255), dtype=np.uint8)
+    return image.astype(np.float16)
 
 
 def join(first: PreparedImages, second: PreparedImages) -> PreparedImages:
@@ -110,7 +79,7 @@ def join(first: PreparedImages, second: PreparedImages) -> PreparedImages:
     if first.masks is not None and second.masks is not None:
         masks = np.concatenate([first.masks, second.masks])
     return PreparedImages(
-        np.concatenate([first.images, second.images]),
+        np.concatenate([first.images, second.images]),  # type: ignore[arg-type]
         masks,
         np.concatenate([first.labels, second.labels]),
         first.ids + second.ids,
@@ -125,30 +94,64 @@ class TrainingImages(Dataset[Batch]):
     ) -> None:
         self.prepared = prepared
         self.preprocessing = preprocessing
-        self.augmentation = augmentation
+        self.augmentation = None if augmentation is None or augmentation.is_empty else augmentation
         self.seed = seed
 
     def __len__(self) -> int:
         return len(self.prepared)
 
-    def __getitem__(self, key: tuple[int, int]) -> Batch:
+    def __getitem__(self, key: Key) -> Batch:
+        """One image with its label, and its mask where there is one."""
         epoch, index = key
-        image = self.prepared.images[index].astype(np.float32)
+        image = self.prepared.image(index)
         mask = None if self.prepared.masks is None else self.prepared.masks[index].astype(np.float32)
         if self.augmentation is not None:
             drawn = self.augmentation.sample(np.random.default_rng([self.seed, epoch, index]))
             image, mask = drawn.apply(image, mask)
-        image = (image - np.float32(self.preprocessing.mean)) / np.float32(self.preprocessing.std)
         item = {
-            "image": torch.from_numpy(np.repeat(image[None], self.preprocessing.channels, axis=0)),
+            "image": torch.from_numpy(self._normalized(image)),
             "label": torch.tensor(self.prepared.labels[index]),
         }
         if mask is not None:
             item["mask"] = torch.from_numpy(mask[None])
         return item
 
+    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+        """A whole batch; without augmentation it is cut out at once, with the same values as one by one."""
+        if self.augmentation is not None:
+            items = [self[key] for key in keys]
+            return {name: torch.stack([item[name] for item in items]) for name in items[0]}
+        index = np.array([image for _, image in keys])
+        stored = torch.from_numpy(np.ascontiguousarray(self.prepared.images[index]))
+        images = stored.to(torch.float32)[:, None]
+        if stored.dtype == torch.uint8:
+            images = images / 255
+        batch = {"image": self._normalized_batch(images), "label": torch.from_numpy(self.prepared.labels[index])}
+        if self.prepared.masks is not None:
+            batch["mask"] = torch.from_numpy(np.ascontiguousarray(self.prepared.masks[index])).float()[:, None]
+        return batch
 
-class EpochSampler(Sampler[tuple[int, int]]):
+    def _normalized(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        if image.ndim == 2:
+            return self.preprocessing.normalize(image)
+        # Channels that an elastic deformation has set apart from each other.
+        alike = self.preprocessing.model_copy(update={"channels": 1, "mean": 0.0, "std": 1.0})
+        made = np.concatenate([alike.normalize(one) for one in image[: self.preprocessing.channels]])
+        mean, std = (
+            np.broadcast_to(np.asarray(one, dtype=np.float32).reshape(-1, 1, 1), (len(made), 1, 1))
+            for one in (self.preprocessing.mean, self.preprocessing.std)
+        )
+        return np.asarray((made - mean) / std, dtype=np.float32)
+
+    def _normalized_batch(self, images: torch.Tensor) -> torch.Tensor:
+        mean, std, channels = self.preprocessing.mean, self.preprocessing.std, self.preprocessing.channels
+        if mean != 0.0 or std != 1.0:
+            offset, scale = (torch.tensor(one, dtype=torch.float32).reshape(-1, 1, 1) for one in (mean, std))
+            images = (images - offset) / scale
+        return images.expand(-1, channels, -1, -1)
+
+
+class EpochSampler(Sampler[Key]):
     """Yields ``(epoch, image)``, shuffled by seed and epoch where asked; Lightning calls :meth:`set_epoch`."""
 
     def __init__(self, count: int, seed: int, *, shuffle: bool) -> None:
@@ -164,8 +167,32 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
+    def __iter__(self) -> Iterator[Key]:
         order = np.arange(self.count)
         if self.shuffle:
             np.random.default_rng([self.seed, self.epoch]).shuffle(order)
         return iter([(self.epoch, int(index)) for index in order])
+
+
+class EpochBatches(Sampler[list[Key]]):
+    """Batches of an :class:`EpochSampler`; of several processes, each gets its share of every batch.
+
+    All processes together see the batches that one alone would, in the same order. A last batch with fewer images than
+    processes gives some of them its first image again, so that none waits for the others forever.
+    """
+
+    def __init__(self, sampler: EpochSampler, batch_size: int, rank: int = 0, world: int = 1) -> None:
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.rank = rank
+        self.world = world
+
+    def __len__(self) -> int:
+        return -(-len(self.sampler) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        keys = list(self.sampler)
+        for start in range(0, len(keys), self.batch_size):
+            batch = keys[start : start + self.batch_size]
+            bounds = [len(batch) * one // self.world for one in (self.rank, self.rank + 1)]
+            yield batch[bounds[0] : bounds[1]] or batch[:1]

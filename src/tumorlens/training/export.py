@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,21 +16,30 @@ from torch import nn
 
 from tumorlens.errors import TrainingError
 from tumorlens.io.atomic import write_atomic
-from tumorlens.training.module import TumorModule
+from tumorlens.training.module import TumorModule, class_logits
 
 OPSET = 18
 HALF_FROM = 1024
 """Weights with at least this many numbers are stored in half precision; computation stays in single."""
 
 
-class _WithMaps(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
+class _Exported(nn.Module):
+    """The network with the outputs that the manifest promises: two logits where it has one sigmoid, maps if it can."""
+
+    def __init__(self, network: nn.Module, *, classifies: bool) -> None:
         super().__init__()
         self.network = network
+        self.classifies = classifies
+        self.maps = has_maps(network)
 
-    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        answer: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = self.network.forward_with_maps(image)  # type: ignore[operator]
-        return answer
+    def forward(self, image: torch.Tensor) -> Any:
+        if not self.maps:
+            logits = self.network(image)
+            return class_logits(logits) if self.classifies else logits
+        logits, features, head = self.network.forward_with_maps(image)  # type: ignore[operator]
+        if head.shape[0] == 1:
+            head = torch.cat([torch.zeros_like(head), head])
+        return class_logits(logits), features, head
 
 
 def has_maps(network: nn.Module) -> bool:
@@ -46,9 +56,8 @@ def export_onnx(module: TumorModule, path: Path, *, half: bool = True) -> None:
     """
     preprocessing = module.recipe.preprocessing
     network = module.network.eval().float().to(memory_format=torch.contiguous_format)
-    maps = has_maps(network)
-    wrapped = _WithMaps(network) if maps else network
-    names = ["logits", "features", "head_weight"] if maps else ["logits"]
+    wrapped = _Exported(network, classifies=module.recipe.task == "classification").eval()
+    names = ["logits", "features", "head_weight"] if wrapped.maps else ["logits"]
     example = torch.rand(2, preprocessing.channels, *preprocessing.size)
     try:
         with warnings.catch_warnings():
@@ -116,7 +125,7 @@ def parity(module: TumorModule, onnx_path: Path, images: NDArray[np.float32]) ->
             expected = network(torch.from_numpy(batch))
         found = torch.from_numpy(np.asarray(answered))
         if module.recipe.task == "classification":
-            difference = (expected.softmax(dim=1) - found.softmax(dim=1)).abs().max()
+            difference = (class_logits(expected).softmax(dim=1) - found.softmax(dim=1)).abs().max()
         else:
             difference = (expected.sigmoid() - found.sigmoid()).abs().max()
         largest = max(largest, float(difference))

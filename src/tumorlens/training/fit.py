@@ -1,4 +1,4 @@
-"""Train: the recipe's data through the Lightning trainer into checkpoints and logs."""
+"""Train: prepared images through the Lightning trainer into checkpoints and logs."""
 
 from __future__ import annotations
 
@@ -6,123 +6,71 @@ import csv
 import logging
 import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch.utils.data import DataLoader
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 
-from tumorlens.datasets.catalogue import load_collection
-from tumorlens.datasets.records import Record
-from tumorlens.datasets.splits import Split, load_split
-from tumorlens.errors import RecipeError
-from tumorlens.training.data import (
-    Batch,
-    EpochSampler,
-    PreparedImages,
-    TrainingImages,
-    join,
-    prepare_phantoms,
-    prepare_records,
-)
-from tumorlens.training.environment import describe_environment, fingerprint
+from tumorlens.errors import TrainingError
+from tumorlens.training.environment import describe_environment
+from tumorlens.training.keras_semantics import EarlyStop, KerasCallback, ReduceOnPlateau
+from tumorlens.training.loading import make_loader
+from tumorlens.training.losses import balanced_weights
 from tumorlens.training.module import TumorModule
+from tumorlens.training.phases import Course
 from tumorlens.training.recipe import Recipe
 from tumorlens.training.run import RunFolder
+from tumorlens.training.run_data import RunData
+from tumorlens.training.world import World
 
-PHANTOM_SEED = 7919
-
-
-@dataclass(frozen=True, eq=False)
-class RunData:
-    """Split, records and prepared images of a run."""
-
-    split: Split
-    records: dict[str, tuple[Record, ...]]
-    train: PreparedImages
-    validation: PreparedImages
+PRECISIONS: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
-def load_data(
-    recipe: Recipe, root: Path, limit: int | None, progress: Callable[[int], None] = lambda done: None
-) -> RunData:
-    """Read the collection and prepare the training and validation parts (the first ``limit`` images of each class mix).
+class ProgressBar(RichProgressBar):
+    """Lightning's bar without the logger's version, which says nothing to a reader."""
 
-    Raises:
-        RecipeError: the split is for another collection.
-        DatasetError: files are missing or unreadable.
-    """
-    collection = load_collection(recipe.data.collection, root)
-    split = load_split(recipe.data.split)
-    if split.collection != recipe.data.collection:
-        raise RecipeError(
-            f"The split '{split.name}' divides '{split.collection}', and the recipe's collection is "
-            f"'{recipe.data.collection}': name a split of that collection."
-        )
-    records = {part: _limited(split.records(collection, part), limit) for part in ("train", "validation", "test")}
-    with_masks = recipe.task == "segmentation"
-    train = prepare_records(records["train"], recipe.preprocessing, with_masks=with_masks, progress=progress)
-    done = len(train)
-    validation = prepare_records(
-        records["validation"],
-        recipe.preprocessing,
-        with_masks=with_masks,
-        progress=lambda count: progress(done + count),
-    )
-    phantoms = round(recipe.data.phantom_share * len(train))
-    if phantoms:
-        made = prepare_phantoms(phantoms, PHANTOM_SEED + recipe.seed, recipe.preprocessing, with_masks=with_masks)
-        train = join(train, made)
-    return RunData(split, records, train, validation)
+    def get_metrics(self, trainer: Any, pl_module: Any) -> dict[str, Any]:
+        """Figures beside the bar."""
+        return {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
 
 
-def _limited(records: tuple[Record, ...], limit: int | None) -> tuple[Record, ...]:
-    if limit is None or limit >= len(records):
-        return records
-    step = len(records) / limit
-    return tuple(records[math.floor(index * step)] for index in range(limit))
-
-
-def fit(recipe: Recipe, data: RunData, run: RunFolder, *, resume: bool, epochs: int | None = None) -> TumorModule:
+def fit(
+    recipe: Recipe,
+    data: RunData,
+    run: RunFolder,
+    *,
+    resume: bool,
+    world: World | None = None,
+    loggers: tuple[Logger, ...] = (),
+) -> TumorModule:
     """Train to the end of the recipe, or go on from the last checkpoint; returns the module of the best epoch."""
+    world = world or World()
+    check_precision(recipe)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
-    epochs = epochs or recipe.epochs
     steps = math.ceil(len(data.train) / recipe.batch_size)
-    module = TumorModule(recipe, total_steps=steps * epochs)
-    run.write_json("environment.json", describe_environment())
-    paths = [record.path for part in data.records.values() for record in part]
-    run.write_json(
-        "data.json",
-        {
-            "collection": recipe.data.collection,
-            "split": data.split.name,
-            "split_sha256": data.split.sha256,
-            "images": {part: len(records) for part, records in data.records.items()},
-            "phantoms": len(data.train) - len(data.records["train"]),
-            "fingerprint": fingerprint(paths),
-        },
-    )
-    best = ModelCheckpoint(
-        run.checkpoints, "best", monitor=recipe.monitor, mode=recipe.monitor_mode, enable_version_counter=False
-    )
-    last = ModelCheckpoint(run.checkpoints, "last", save_top_k=1, enable_version_counter=False, every_n_epochs=1)
+    module = new_module(recipe, data, steps * recipe.epochs, pretrained=not resume)
+    if world.leads:
+        _describe(recipe, data, run)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module=r"lightning\..*")
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         trainer = lightning.Trainer(
             accelerator="auto",
-            max_epochs=epochs,
-            precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
+            devices=world.devices,
+            num_nodes=world.nodes,
+            strategy=_strategy(recipe, world),
+            sync_batchnorm=world.size > 1 and torch.cuda.is_available(),
+            max_epochs=recipe.epochs,
+            precision=PRECISIONS[recipe.precision],
             gradient_clip_val=recipe.gradient_clip,
-            callbacks=[best, last, RichProgressBar()],
+            callbacks=[*_callbacks(recipe, run), ProgressBar(refresh_rate=5)],
             logger=[
                 CSVLogger(run.root, name="", version="logs"),
                 TensorBoardLogger(run.root, name="", version="tensorboard"),
+                *loggers,
             ],
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
@@ -131,17 +79,41 @@ def fit(recipe: Recipe, data: RunData, run: RunFolder, *, resume: bool, epochs: 
         )
         trainer.fit(
             module,
-            _loader(recipe, data.train, training=True),
-            _loader(recipe, data.validation, training=False),
+            make_loader(recipe, data.train, training=True, world=world),
+            make_loader(recipe, data.validation, training=False, world=world),
             ckpt_path=str(run.last) if resume else None,
         )
-    return load_best(recipe, run, steps * epochs)
+    return load_best(recipe, run, steps * recipe.epochs)
+
+
+def new_module(recipe: Recipe, data: RunData, total_steps: int, *, pretrained: bool = True) -> TumorModule:
+    """The module before its first step, its labels weighted as the recipe says."""
+    weights = None
+    if recipe.class_weights == "balanced":
+        weights = balanced_weights(torch.from_numpy(data.train.labels), len(recipe.classes))
+    return TumorModule(recipe, total_steps, weights, pretrained=pretrained)
+
+
+def check_precision(recipe: Recipe) -> None:
+    """Refuse half precision with a narrow range where no GPU computes it.
+
+    Raises:
+        TrainingError: the precision is ``fp16`` and there is no GPU.
+    """
+    if recipe.precision == "fp16" and not torch.cuda.is_available():
+        raise TrainingError(
+            "The precision fp16 needs a GPU, and there is none here: take precision bf16 or 32 (--set precision=bf16)."
+        )
 
 
 def load_best(recipe: Recipe, run: RunFolder, total_steps: int = 1) -> TumorModule:
-    """The module with the weights of the best epoch, in evaluation mode, on the CPU."""
-    module = TumorModule(recipe, total_steps=total_steps)
-    checkpoint = torch.load(run.best, map_location="cpu", weights_only=True)
+    """The module with the weights of the best epoch, in evaluation mode, on the CPU.
+
+    That is the epoch that early stopping restores, where the recipe says so, else the best one by its ``monitor``.
+    """
+    module = TumorModule(recipe, total_steps=total_steps, pretrained=False)
+    path = run.restored if run.restored.is_file() else run.best
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     module.load_state_dict(checkpoint["state_dict"])
     return module.eval()
 
@@ -157,24 +129,37 @@ def history(run: RunFolder) -> list[dict[str, float]]:
     return [rows[epoch] for epoch in sorted(rows)]
 
 
-def _loader(recipe: Recipe, prepared: PreparedImages, *, training: bool) -> DataLoader[Batch]:
-    images = TrainingImages(prepared, recipe.preprocessing, recipe.augmentation if training else None, recipe.seed)
-    workers = recipe.workers if training else 0
-    # A forked worker inherits OpenCV's locked thread pool and hangs, so workers start afresh.
-    fresh = {"persistent_workers": True, "prefetch_factor": 4, "multiprocessing_context": "spawn"}
-    options: dict[str, Any] = fresh if workers else {}
-    return DataLoader(
-        images,
-        batch_size=recipe.batch_size,
-        sampler=EpochSampler(len(images), recipe.seed, shuffle=training),
-        num_workers=workers,
-        worker_init_fn=_single_thread if workers else None,
-        **options,
+def _strategy(recipe: Recipe, world: World) -> Any:
+    if world.size == 1:
+        return "auto"
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    return DDPStrategy(process_group_backend=backend, find_unused_parameters=bool(recipe.phases))
+
+
+def _callbacks(recipe: Recipe, run: RunFolder) -> list[Callback]:
+    watchers: list[KerasCallback] = [
+        EarlyStop(one, place, run.restored) if one.name == "early_stopping" else ReduceOnPlateau(one, place)
+        for place, one in enumerate(recipe.callbacks)
+    ]
+    # Written when the training epoch has ended, after the callbacks above have counted it: a resumed run goes on exactly.
+    common: dict[str, Any] = {"enable_version_counter": False, "save_on_train_epoch_end": True}
+    best = ModelCheckpoint(run.checkpoints, "best", monitor=recipe.monitor, mode=recipe.monitor_mode, **common)
+    last = ModelCheckpoint(run.checkpoints, "last", save_top_k=1, every_n_epochs=1, **common)
+    return [*watchers, Course(recipe, watchers, run.restored), best, last]
+
+
+def _describe(recipe: Recipe, data: RunData, run: RunFolder) -> None:
+    run.write_json("environment.json", describe_environment())
+    run.write_text("split.json", data.split.to_json())
+    run.write_json(
+        "data.json",
+        {
+            "collection": recipe.data.collection,
+            "split": data.split.name,
+            "split_sha256": data.split.sha256,
+            "images": {part: len(records) for part, records in data.records.items()},
+            "train_total": len(data.train),
+            "phantoms": data.phantoms,
+            "fingerprint": data.fingerprint,
+        },
     )
-
-
-def _single_thread(worker: int) -> None:
-    import cv2
-
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)

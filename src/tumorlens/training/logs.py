@@ -1,4 +1,7 @@
-"""The CSV log of a run over several starts: Lightning's logger deletes the log that it finds, so it is kept aside."""
+"""The CSV log of a run over several starts: Lightning's logger deletes the log that it finds, so it is kept aside.
+
+And the MLflow store that may log the run too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lightning.pytorch.loggers import Logger
+
+from tumorlens.errors import TrainingError
 from tumorlens.io.atomic import write_atomic
+from tumorlens.training.recipe import Recipe
 from tumorlens.training.run import RunFolder
 
 Rows = list[dict[str, str]]
@@ -28,6 +35,32 @@ def kept_log(run: RunFolder) -> Iterator[None]:
         yield
     finally:
         _join(aside, log)
+
+
+def mlflow_logger(store: str, recipe: Recipe, run: RunFolder) -> Logger:
+    """Logger to an MLflow server (``http://...``), database (``sqlite:///...``) or folder.
+
+    Raises:
+        TrainingError: the store cannot be reached or written.
+    """
+    from lightning.pytorch.loggers import MLFlowLogger
+
+    uri = store if ":/" in store else f"sqlite:///{_database(Path(store))}"
+    try:
+        logger = MLFlowLogger(recipe.name, run_name=run.root.name, tracking_uri=uri)
+        logger.log_hyperparams(recipe.model_dump(mode="json", exclude_defaults=True))
+    except Exception as error:  # MLflow raises its own, its database's and its server's classes
+        reason = " ".join(str(error).split())[:200]
+        raise TrainingError(
+            f"The MLflow store '{store}' cannot be used ({type(error).__name__}: {reason}): check its address, or leave "
+            "out --mlflow."
+        ) from error
+    return logger
+
+
+def _database(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.absolute() / "mlflow.db"
 
 
 def _join(aside: Path, log: Path) -> None:

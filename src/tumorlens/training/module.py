@@ -7,33 +7,67 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from tumorlens.errors import TrainingError
-from tumorlens.labels import CLASSES
 from tumorlens.models import build_model
 from tumorlens.training.data import Batch
+from tumorlens.training.figures import Confusion, hard_dice
 from tumorlens.training.losses import make_loss
+from tumorlens.training.optimizers import make_optimizer, with_schedule
 from tumorlens.training.recipe import Recipe
 
 STRIDE = 32
 
 
-class TumorModule(lightning.LightningModule):
-    """A network, its loss, its optimizer and its validation metric, as the recipe says."""
+def build_network(recipe: Recipe, *, pretrained: bool = True) -> nn.Module:
+    """The recipe's network; without ``pretrained`` its weights are random, to be replaced by a checkpoint's.
 
-    def __init__(self, recipe: Recipe, total_steps: int) -> None:
+    Raises:
+        RecipeError: it cannot be built, or its pretrained weights cannot be had.
+    """
+    return build_model(
+        recipe.model.name,
+        recipe.task,
+        in_channels=recipe.preprocessing.channels,
+        outputs=recipe.outputs,
+        size=recipe.preprocessing.size,
+        parameters=recipe.model.parameters,
+        pretrained=recipe.model.pretrained if pretrained else "none",
+    )
+
+
+def class_logits(logits: torch.Tensor) -> torch.Tensor:
+    """Logits ``[batch, classes]`` for the softmax: one sigmoid's logit z becomes ``(0, z)``, which means the same."""
+    return functional.pad(logits, (1, 0)) if logits.shape[1] == 1 else logits
+
+
+class TumorModule(lightning.LightningModule):
+    """A network, its loss, its optimizer and its validation metric, as the recipe says.
+
+    Args:
+        recipe: what to train.
+        total_steps: steps of the whole run, for the schedule.
+        weights: of each label in the loss; ``None`` for equal ones.
+        pretrained: whether to load the recipe's pretrained weights.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        total_steps: int,
+        weights: torch.Tensor | None = None,
+        *,
+        pretrained: bool = True,
+    ) -> None:
         super().__init__()
         self.recipe = recipe
         self.total_steps = total_steps
-        self.network = build_model(
-            recipe.model.name,
-            recipe.task,
-            in_channels=recipe.preprocessing.channels,
-            outputs=len(CLASSES) if recipe.task == "classification" else 1,
-            parameters=recipe.model.parameters,
-        ).to(memory_format=torch.channels_last)
-        self.loss = make_loss(recipe.loss)
+        self.network = build_network(recipe, pretrained=pretrained).to(memory_format=torch.channels_last)
+        self.loss = make_loss(recipe.loss, weights)
+        self.classifies = recipe.task == "classification"
+        self.confusion = {part: Confusion(len(recipe.classes)) for part in ("train", "val")} if self.classifies else {}
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
         """Draw dropout from seed and step alone, so that a resumed run goes on as if it had never stopped."""
@@ -47,36 +81,28 @@ class TumorModule(lightning.LightningModule):
         loss = self.loss(logits, target)
         self._check(loss, f"epoch {self.current_epoch}, step {index}")
         self._log("train", loss, logits.detach(), target)
-        return loss
+        return loss * self._share(len(target))
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Loss and metric of one batch."""
-        target = batch["label"] if self.recipe.task == "classification" else batch["mask"]
+        target = batch["label"] if self.classifies else batch["mask"]
         logits = self.network(batch["image"].contiguous(memory_format=torch.channels_last)).float()
         loss = self.loss(logits, target)
         # Checked here too, for the last step of an epoch may have spoiled weights that are about to be kept.
         self._check(loss, f"the validation of epoch {self.current_epoch}")
         self._log("val", loss, logits, target)
 
+    def on_train_epoch_end(self) -> None:
+        """Precision and recall of the training part."""
+        self._log_counts("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Precision and recall of the validation part."""
+        self._log_counts("val")
+
     def configure_optimizers(self) -> Any:
-        """Optimizer and schedule of the recipe; biases and normalizations are not decayed."""
-        settings, parameters = self.recipe.optimizer, list(self.network.parameters())
-        groups = [
-            {"params": [one for one in parameters if one.ndim > 1], "weight_decay": settings.weight_decay},
-            {"params": [one for one in parameters if one.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer: torch.optim.Optimizer
-        if settings.name == "sgd":
-            optimizer = torch.optim.SGD(groups, lr=settings.lr, momentum=0.9)
-        else:
-            kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
-            optimizer = kind(groups, lr=settings.lr)
-        if self.recipe.schedule.name == "constant":
-            return optimizer
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, settings.lr, total_steps=self.total_steps, pct_start=self.recipe.schedule.warmup
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        """Optimizer and schedule of the recipe."""
+        return with_schedule(self.recipe, make_optimizer(self.recipe, self.network), self.total_steps)
 
     def _check(self, loss: torch.Tensor, where: str) -> None:
         if not torch.isfinite(loss):
@@ -84,9 +110,17 @@ class TumorModule(lightning.LightningModule):
                 f"The loss became {loss.item()} in {where}: lower optimizer.lr; the last good checkpoint is kept."
             )
 
+    def _share(self, images: int) -> float:
+        """Factor that makes the mean over processes, each with its part of a batch, the mean over the whole batch."""
+        world = self._trainer.world_size if self._trainer is not None else 1
+        if world == 1:
+            return 1.0
+        total = self.all_gather(torch.tensor(float(images), device=self.device)).sum()
+        return images * world / float(total)
+
     def _scaled(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         images = batch["image"]
-        target = batch["label"] if self.recipe.task == "classification" else batch["mask"]
+        target = batch["label"] if self.classifies else batch["mask"]
         scale = self.recipe.scale_at(self.current_epoch)
         if scale == 1.0:
             return images, target
@@ -97,8 +131,10 @@ class TumorModule(lightning.LightningModule):
         return images, target
 
     def _log(self, part: str, loss: torch.Tensor, logits: torch.Tensor, target: torch.Tensor) -> None:
-        if self.recipe.task == "classification":
-            name, value = "accuracy", (logits.argmax(dim=1) == target).float().mean()
+        if self.classifies:
+            answer = class_logits(logits).argmax(dim=1)
+            self.confusion[part].add(target, answer)
+            name, value = "accuracy", (answer == target).float().mean()
         else:
             name, value = "dice", hard_dice(logits > 0, target > 0.5).mean()
         for key, one in (("loss", loss.detach()), (name, value)):
@@ -112,9 +148,14 @@ class TumorModule(lightning.LightningModule):
                 sync_dist=True,
             )
 
-
-def hard_dice(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Dice coefficient of each image ``[batch, 1, rows, cols]`` (bool); 1 where both are empty."""
-    inter = (predicted & truth).sum(dim=(1, 2, 3))
-    total = predicted.sum(dim=(1, 2, 3)) + truth.sum(dim=(1, 2, 3))
-    return torch.where(total > 0, 2 * inter / total.clamp(min=1), torch.ones_like(inter).float())
+    def _log_counts(self, part: str) -> None:
+        if not self.classifies:
+            return
+        confusion = self.confusion[part]
+        if self.trainer.world_size > 1:
+            gathered = self.all_gather(confusion.counts.to(self.device))
+            confusion.counts = gathered.sum(dim=0).cpu()
+        precision, recall = confusion.precision_recall()
+        confusion.reset()
+        for name, value in (("precision", precision), ("recall", recall)):
+            self.log(f"{part}_{name}", value, on_step=False, on_epoch=True, rank_zero_only=True)

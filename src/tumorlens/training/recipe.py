@@ -2,152 +2,213 @@
 
 from __future__ import annotations
 
+import copy
+import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tumorlens.augmentation import Augmentation
 from tumorlens.errors import RecipeError
+from tumorlens.labels import CLASSES, Label
 from tumorlens.models.registry import REGISTRY, Task
 from tumorlens.preprocessing import Preprocessing
-
-RECIPES = Path(__file__).parent.parent / "recipes"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DataRecipe(_Part):
-    """Which images: a catalogue collection, a split that ships or a split file, and a share of made phantoms.
-
-    ``phantom_share`` is the number of phantoms added to the training part, as a fraction of it; a tenth as many, drawn
-    with another seed, never join validation or test.
-    """
-
-    collection: str
-    split: str
-    phantom_share: float = Field(default=0.0, ge=0, le=1)
-
-
-class ModelRecipe(_Part):
-    """A registry name and its parameters."""
-
-    name: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _check(self) -> ModelRecipe:
-        if self.name not in REGISTRY:
-            raise ValueError(f"no model '{self.name}'; choose one of {', '.join(sorted(REGISTRY))}")
-        return self
+from tumorlens.training.recipe_files import expand, read_yaml, shipped_recipes
+from tumorlens.training.recipe_parts import (
+    CLASSIFICATION_LOSSES,
+    ONE_OUTPUT_LOSSES,
+    SEGMENTATION_LOSSES,
+    WEIGHTED_LOSSES,
+    CallbackRecipe,
+    DataRecipe,
+    LossRecipe,
+    Metric,
+    ModelRecipe,
+    OptimizerRecipe,
+    Part,
+    PhaseRecipe,
+    ResolutionRecipe,
+    ScheduleRecipe,
+)
 
 
-class LossRecipe(_Part):
-    """``cross_entropy`` classifies; ``dice``, ``bce`` and ``dice_bce`` segment."""
-
-    name: Literal["cross_entropy", "dice", "bce", "dice_bce"]
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-
-
-class OptimizerRecipe(_Part):
-    """Optimizer and its step size; ``lr`` is the peak where the schedule has one."""
-
-    name: Literal["adamw", "adam", "sgd"] = "adamw"
-    lr: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=0.0, ge=0)
-
-
-class ScheduleRecipe(_Part):
-    """``one_cycle`` (Smith and Topin, 2019) rises for ``warmup`` of all steps, then falls to nearly 0."""
-
-    name: Literal["constant", "one_cycle"] = "constant"
-    warmup: float = Field(default=0.2, gt=0, lt=1)
-
-
-class ResolutionRecipe(_Part):
-    """From epoch ``from_epoch`` on, train on images resized by ``scale``: small first is faster."""
-
-    from_epoch: int = Field(ge=0)
-    scale: float = Field(gt=0, le=1)
-
-
-class Recipe(_Part):
+class Recipe(Part):
     """One training run. See ``docs/recipes.md`` for every field."""
 
     name: str
     title: str
     task: Task
+    experiment: Literal["A", "B", "C", "D", "E"] | None = None
+    protocol: Literal["published", "corrected", "own"] = "own"
+    published: dict[str, float] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    labels: dict[str, tuple[Label, ...]] | None = None
     seed: int = 0
     data: DataRecipe
     preprocessing: Preprocessing
     augmentation: Augmentation = Augmentation()
+    augment_validation: bool = False
     model: ModelRecipe
     loss: LossRecipe
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
+    phases: tuple[PhaseRecipe, ...] = ()
+    callbacks: tuple[CallbackRecipe, ...] = ()
+    class_weights: Literal["none", "balanced"] = "none"
     resolution: tuple[ResolutionRecipe, ...] = ()
     epochs: int = Field(gt=0)
     batch_size: int = Field(gt=0)
-    precision: Literal["32", "bf16"] = "32"
+    precision: Literal["32", "bf16", "fp16"] = "32"
     gradient_clip: float | None = Field(default=None, gt=0)
     workers: int = Field(default=1, ge=0, le=64)
-    monitor: Literal["val_loss", "val_accuracy", "val_dice"] = "val_loss"
+    monitor: Metric = "val_loss"
     flip_average: bool = False
+    export: bool = True
     version: str = "1"
     licence: str = "Apache-2.0"
     limits: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _check(self) -> Recipe:
+    def _check_task(self) -> Recipe:
         task = REGISTRY[self.model.name].task
         if task != self.task:
             raise ValueError(f"the model '{self.model.name}' does {task}, and the recipe's task is {self.task}")
-        if (self.loss.name == "cross_entropy") != (self.task == "classification"):
-            raise ValueError(f"the loss '{self.loss.name}' does not fit the task {self.task}")
-        if self.monitor == ("val_dice" if self.task == "classification" else "val_accuracy"):
-            raise ValueError(f"the monitor '{self.monitor}' does not fit the task {self.task}")
+        fitting = CLASSIFICATION_LOSSES if self.task == "classification" else SEGMENTATION_LOSSES
+        if self.loss.name not in fitting:
+            raise ValueError(
+                f"the loss '{self.loss.name}' does not fit the task {self.task}; choose one of {', '.join(fitting)}"
+            )
+        wrong = "dice" if self.task == "classification" else "accuracy"
+        for monitor in (self.monitor, *(one.monitor for one in self.callbacks)):
+            if monitor.endswith(wrong):
+                raise ValueError(f"the monitor '{monitor}' does not fit the task {self.task}")
+        if self.class_weights != "none" and self.loss.name not in WEIGHTED_LOSSES:
+            raise ValueError(
+                f"class_weights do not fit the loss '{self.loss.name}'; they fit {', '.join(WEIGHTED_LOSSES)}"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Recipe:
+        if self.labels is not None:
+            if self.task != "classification" or len(self.labels) < 2:
+                raise ValueError("labels are of a classification, and at least two")
+            named = [one for group in self.labels.values() for one in group]
+            if len(set(named)) != len(named) or not all(self.labels.values()):
+                raise ValueError("labels must each name at least one class, and no class twice")
+        if self.loss.name in ONE_OUTPUT_LOSSES and len(self.classes) != 2:
+            raise ValueError(f"the loss '{self.loss.name}' needs two labels, and the recipe has {len(self.classes)}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_course(self) -> Recipe:
+        if self.phases and sum(one.epochs for one in self.phases) != self.epochs:
+            total = sum(one.epochs for one in self.phases)
+            raise ValueError(f"the phases have {total} epochs together, and the recipe {self.epochs}")
+        if self.schedule.name != "constant" and (
+            len(self.phases) > 1 or any(one.name == "reduce_on_plateau" for one in self.callbacks)
+        ):
+            raise ValueError(
+                f"the schedule '{self.schedule.name}' decides the rate of every step, which reduce_on_plateau and several "
+                "phases would too: take the schedule constant"
+            )
+        return self
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The model's own labels, in the order of its answers; empty for segmentation."""
+        if self.task != "classification":
+            return ()
+        return tuple(self.labels) if self.labels is not None else tuple(str(one) for one in CLASSES)
+
+    @property
+    def outputs(self) -> int:
+        """Channels of the network's answer."""
+        return 1 if self.task != "classification" or self.loss.name in ONE_OUTPUT_LOSSES else len(self.classes)
+
+    def label_index(self, label: Label) -> int:
+        """Index into :attr:`classes` of what a collection says of an image.
+
+        Raises:
+            RecipeError: no label of the recipe covers it.
+        """
+        for index, name in enumerate(self.classes):
+            if label in (self.labels[name] if self.labels is not None else (name,)):
+                return index
+        raise RecipeError(
+            f"The recipe '{self.name}' has the labels {', '.join(self.classes)}, and the data holds images of '{label}': "
+            "name that class in the recipe's labels, or take other data."
+        )
 
     @property
     def monitor_mode(self) -> Literal["min", "max"]:
         """Whether the lowest or the highest value of ``monitor`` chooses the checkpoint."""
-        return "min" if self.monitor == "val_loss" else "max"
+        return "min" if self.monitor.endswith("loss") else "max"
 
     def scale_at(self, epoch: int) -> float:
         """Factor by which the images of ``epoch`` are resized."""
         passed = [one for one in self.resolution if one.from_epoch <= epoch]
         return max(passed, key=lambda one: one.from_epoch).scale if passed else 1.0
 
+    def with_epochs(self, epochs: int) -> Recipe:
+        """The same for another number of epochs; its phases keep their shares, at least one epoch each if they can."""
+        if not self.phases:
+            return self.model_copy(update={"epochs": epochs})
+        ends = [sum(one.epochs for one in self.phases[: index + 1]) for index in range(len(self.phases))]
+        bounds = [0, *(max(index + 1, round(end * epochs / self.epochs)) for index, end in enumerate(ends))]
+        lengths = [min(after, epochs) - min(before, epochs) for before, after in zip(bounds, bounds[1:], strict=False)]
+        phases = [
+            phase.model_copy(update={"epochs": length})
+            for phase, length in zip(self.phases, lengths, strict=True)
+            if length
+        ]
+        return self.model_copy(update={"epochs": epochs, "phases": tuple(phases)})
+
 
 def recipe_names() -> list[str]:
     """Names of the recipes that ship with the package."""
-    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+    return sorted(shipped_recipes())
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe by name, or from a ``.yaml`` file, with ``key.inner=value`` overrides (values are YAML).
 
+    A file that holds a family is asked for one of its recipes as ``file.yaml#name``.
+
     Raises:
         RecipeError: there is none, it is not YAML, or a field is unknown or out of range.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
-    if not path.is_file():
-        raise RecipeError(f"There is no recipe '{name}'; those that ship are {', '.join(recipe_names())}.")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = " ".join(str(error).split())
-        raise RecipeError(f"{path} is not valid YAML ({detail}): mend it and try again.") from error
-    if not isinstance(values, dict):
-        raise RecipeError(f"{path} must be a YAML mapping of recipe fields, not a {type(values).__name__}.")
+    path, _, inner = name.partition("#")
+    if path.endswith((".yaml", ".yml")):
+        values = _from_file(Path(path), inner)
+    elif name in (known := shipped_recipes()):
+        path, values = f"'{name}'", copy.deepcopy(known[name])
+    else:
+        raise RecipeError(f"There is no recipe '{name}'; {_nearest(name, list(known))}.")
     for override in overrides:
         _apply_override(values, override)
-    return parse_recipe(values, str(path))
+    return parse_recipe(values, path)
+
+
+def _from_file(path: Path, inner: str) -> dict[str, Any]:
+    found = expand(read_yaml(path), path.name)
+    if not inner and len(found) == 1:
+        return next(iter(found.values()))
+    if inner not in found:
+        wanted = f"none named '{inner}'" if inner else f"{len(found)} recipes"
+        raise RecipeError(f"{path} holds {wanted}: pass {path}#NAME, with NAME one of {', '.join(found)}.")
+    return found[inner]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = [one for one in known if one.startswith(name)][:3] or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    own = [one for one in known if not one.endswith((".published", ".corrected"))]
+    hint = f"did you mean {' or '.join(close)}" if close else f"{', '.join(own)} ship, and the experiments'"
+    return f"{hint}; 'tumorlens recipes' lists all {len(known)}"
 
 
 def parse_recipe(values: dict[str, Any], origin: str) -> Recipe:

@@ -14,7 +14,7 @@ from tumorlens.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths below ``root``: ``recipe.json environment.json data.json logs/ checkpoints/ tensorboard/ export/``."""
+    """Paths below ``root``: ``recipe.json environment.json data.json split.json logs/ checkpoints/ export/``."""
 
     root: Path
 
@@ -37,6 +37,11 @@ class RunFolder:
     def best(self) -> Path:
         """Checkpoint of the epoch with the highest validation metric."""
         return self.checkpoints / "best.ckpt"
+
+    @property
+    def restored(self) -> Path:
+        """Weights that early stopping restores, where the recipe says so."""
+        return self.checkpoints / "restored.ckpt"
 
     def start(self, recipe: Recipe, *, resume: bool) -> None:
         """Create the folder, or check that it may be gone on with.
@@ -67,3 +72,7 @@ class RunFolder:
     def write_json(self, name: str, values: Any) -> None:
         """Write ``values`` as ``name`` in the folder, whole or not at all."""
         write_atomic(self.root / name, (json.dumps(values, indent=1, default=str) + "\n").encode())
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write ``text`` as ``name`` in the folder, whole or not at all."""
+        write_atomic(self.root / name, text.encode())

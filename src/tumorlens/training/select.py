@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
+from tumorlens.datasets.reading import read_record, read_record_mask
 from tumorlens.datasets.records import Record
-from tumorlens.evaluation import dice
+from tumorlens.evaluation import calibration, dice
 from tumorlens.inference.manifest import Manifest
 from tumorlens.inference.segmenter import Segmenter
-from tumorlens.inference.session import ModelSession, softmax
-from tumorlens.io import read_scan
-from tumorlens.labels import CLASSES
-from tumorlens.training.data import read_mask
+from tumorlens.inference.session import ModelSession
+from tumorlens.labels import Label
 
 THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))
 REGION_FRACTIONS = (0.0, 0.0005, 0.001, 0.002)
 
 
-def fit_temperature(session: ModelSession, records: Sequence[Record]) -> float:
+def fit_temperature(session: ModelSession, records: Sequence[Record], label_index: Callable[[Label], int]) -> float:
     """Temperature with the lowest negative log likelihood on ``records`` (Guo et al., ICML 2017).
 
-    It is sought between 0.05 and 20; where the records do not tell (none, or all right by far) it stays within that.
+    Without records it is 1. See :func:`tumorlens.evaluation.calibration.fit_temperature`.
     """
     if not records:
         return 1.0
     manifest = session.manifest
-    labels = np.array([CLASSES.index(record.label) for record in records])
+    labels = np.array([label_index(record.label) for record in records])
     views: list[list[NDArray[np.float32]]] = [[], []]
     for record in records:
-        image = manifest.preprocessing(read_scan(record.path).pixels).array[None]
+        image = manifest.preprocessing(read_record(record).pixels).array[None]
         views[0].append(session.run(image)[0][0])
         if manifest.flip_average:
             views[1].append(session.run(image[..., ::-1])[0][0])
-    logits = [np.stack(view).astype(np.float64) for view in views if view]
-
-    def loss(log_temperature: float) -> float:
-        scale = np.exp(log_temperature)
-        probabilities = np.mean([softmax((one / scale).astype(np.float32)) for one in logits], axis=0)
-        chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-        return float(-np.log(np.maximum(chosen, 1e-12)).mean())
-
-    found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
-    return float(np.exp(found.x))
+    return calibration.fit_temperature(np.stack([np.stack(view) for view in views if view]), labels)
 
 
 def choose_threshold(session: ModelSession, records: Sequence[Record]) -> tuple[float, float, float]:
@@ -59,8 +48,8 @@ def choose_threshold(session: ModelSession, records: Sequence[Record]) -> tuple[
     segmenter = Segmenter(session)
     scores = np.zeros((len(THRESHOLDS), len(REGION_FRACTIONS)))
     for record in records:
-        scan = read_scan(record.path)
-        truth = read_mask(record, scan.shape)
+        scan = read_record(record)
+        truth = read_record_mask(record, scan.shape)
         (probability,) = segmenter.probabilities([scan])
         prepared = segmenter.manifest.preprocessing(scan.pixels)
         for row, threshold in enumerate(THRESHOLDS):

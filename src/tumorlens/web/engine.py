@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 BATCH_PIXELS = 2**22
 """Pixels from which a batch is closed, so that large pictures are not held side by side."""
 
+REFUSED = "refused"
+"""Stands for the label of what the gate refused, where a search or a count wants a word."""
+
 _log = logging.getLogger("tumorlens.web")
 
 
@@ -107,16 +110,19 @@ class Engine:
 
     def _answer(self, opened: list[_Opened]) -> None:
         """Analyze a batch; if that fails, each of its scans alone, so that one cannot spoil the others."""
+        for gate in (True, False):
+            wanted = [one for one in opened if one.job.task.gate == gate and self._jobs.is_wanted(one.job)]
+            if wanted:
+                self._answer_alike(wanted, gate)
+
+    def _answer_alike(self, wanted: list[_Opened], gate: bool) -> None:
         from tumorlens.inference import Failure
 
-        wanted = [one for one in opened if self._jobs.is_wanted(one.job)]
-        if not wanted:
-            return
         self._step_began[threading.get_ident()] = time.monotonic()
         self._metrics.count("tumorlens_batches_total")
         started = time.perf_counter()
         try:
-            answers = list(self._analyzer.analyze_many([one.scan for one in wanted]))
+            answers = list(self._analyzer.analyze_many([one.scan for one in wanted], gate=gate))
         except Exception as error:  # see _open
             if len(wanted) == 1:
                 self._fail(wanted[0].job, error)
@@ -141,12 +147,12 @@ class Engine:
             if not self._jobs.is_wanted(job):
                 return
             if self._store is not None:
-                self._store.add(job.id, job.task.name, job.created, complete.label, document, pictures)
+                self._store.add(job.id, job.task.name, job.created, complete.label or REFUSED, document, pictures)
         except Exception as error:  # see _open
             self._fail(job, error)
             return
         self._jobs.finish(job, document, pictures)
-        self._metrics.count("tumorlens_analyses_total", status="done")
+        self._metrics.count("tumorlens_analyses_total", status="done" if complete.label else REFUSED)
         if self._store is not None:
             # Whoever cancelled it in the meantime does not want it kept.
             if job.status == "done":

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.inference.analysis import mask_from_run_lengths, run_lengths
-from tumorlens.inference.document import AnalysisDocument, rounded
+from tumorlens.inference.document import AnalysisDocument, current_values, rounded
 from tumorlens.measurement import measure_mask
 from tumorlens.web.problems import Problem
 
@@ -141,15 +141,22 @@ class Entry:
 
     @property
     def document(self) -> AnalysisDocument | None:
-        """The analysis, once done."""
-        return None if self.document_json is None else AnalysisDocument.model_validate_json(self.document_json)
+        """The analysis, once done; one of an earlier version as the present version has it."""
+        values = self.values
+        return None if values is None else AnalysisDocument.model_validate(values)
+
+    @property
+    def values(self) -> dict[str, Any] | None:
+        """The document's values, unchecked."""
+        return None if self.document_json is None else current_values(self.document_json)
 
     def current(self, original: bool = False) -> AnalysisDocument | None:
         """The analysis with the corrected mask and measurements in the place of the model's, unless not wanted."""
         found = self.document
         if found is None or self.correction is None or original:
             return found
-        changed = found.model_dump() | {"regions": self.correction.regions, "mask": self.correction.mask}
+        drawn = {"regions": self.correction.regions, "mask": self.correction.mask, "area_interval": None}
+        changed = found.model_dump() | drawn
         return AnalysisDocument.model_validate(changed)
 
 

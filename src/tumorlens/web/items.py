@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -144,7 +143,7 @@ class NoteBody(_Part):
 
 def item(entry: Entry) -> dict[str, Any]:
     """An :class:`Item` as plain values."""
-    document = None if entry.document_json is None else json.loads(entry.document_json)
+    document = entry.values
     place = None if document is None else document["slice"]
     return {
         "id": entry.id,
@@ -165,13 +164,14 @@ def item(entry: Entry) -> dict[str, Any]:
 def _links(entry: Entry, document: dict[str, Any] | None) -> dict[str, str | None]:
     own = f"{BASE}/{entry.id}"
     done = document is not None
+    read = document is not None and document["status"] == "answered"
     masked = document is not None and (entry.correction is not None or document["mask"] is not None)
     volume = document is not None and document["source"]["format"] == "nifti" and document["slice"] is not None
     there = {
         "image": done,
         "pixels": done,
         "activation": done and entry.has_activation,
-        "overlay": done,
+        "overlay": read,
         "mask": masked,
         "nifti": masked and volume,
         "json": done,

@@ -30,6 +30,7 @@ class Task:
         spacing_mm: ``(row, col)`` that the user states, or ``None``.
         slice_index: slice that the user asks for, or ``None``.
         keep_name: whether the document may carry the name.
+        gate: whether the gate may refuse the scan.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Task:
     spacing_mm: tuple[float, float] | None = None
     slice_index: int | None = None
     keep_name: bool = True
+    gate: bool = True
 
 
 @dataclass(eq=False)

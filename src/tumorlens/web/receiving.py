@@ -15,9 +15,10 @@ from tumorlens.web.security import drain
 from tumorlens.web.service import Service
 
 PIECE_BYTES = 2**18
-FIELDS = frozenset({"spacing", "slice", "keep_name"})
+FIELDS = frozenset({"spacing", "slice", "keep_name", "gate"})
 MAX_SPACING_MM = 1000.0
 
+_FLAGS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
 _NUMBER = re.compile(r"\s*[0-9]{1,6}(\.[0-9]{0,12})?([eE]-?[0-9]{1,3})?\s*")
 
 
@@ -112,15 +113,15 @@ def slice_of(text: str | None) -> int | None:
     return int(text)
 
 
-def flag_of(text: str | None, default: bool) -> bool:
-    """A field that is ``true`` or ``false``.
+def flag_of(name: str, text: str | None, default: bool) -> bool:
+    """A field that is ``true`` or ``false``, or ``on`` or ``off``.
 
     Raises:
         ProblemError: it is neither.
     """
     if text is None or not text.strip():
         return default
-    value = {"true": True, "1": True, "false": False, "0": False}.get(text.strip().lower())
+    value = _FLAGS.get(text.strip().lower())
     if value is None:
-        raise ProblemError("invalid", "The field keep_name must be true or false.")
+        raise ProblemError("invalid", f"The field {name} must be true or false.")
     return value

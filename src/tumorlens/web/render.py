@@ -38,7 +38,8 @@ class Finished:
         """
         found = mask_of(self.document)
         if found is None:
-            raise ProblemError("not-found", "No tumor was detected in this scan, so it has no mask.")
+            why = "The gate refused this scan" if self.document.label is None else "No tumor was detected in this scan"
+            raise ProblemError("not-found", f"{why}, so it has no mask.")
         return found
 
 
@@ -69,7 +70,13 @@ def activation_png(pictures: Pictures) -> bytes:
 
 
 def overlay_png(finished: Finished) -> bytes:
-    """The slice with the tumor outlined, and a scale bar where the spacing is known."""
+    """The slice with the tumor outlined, and a scale bar where the spacing is known.
+
+    Raises:
+        ProblemError: the slice was refused, so nothing is known of it.
+    """
+    if finished.document.status == "refused":
+        raise ProblemError("not-found", "The gate refused this scan, so nothing is outlined: take image.png.")
     mask = mask_of(finished.document)
     return encode_png(draw_overlay(finished.pictures.pixels, mask, spacing_mm=finished.document.spacing_mm))
 
@@ -114,7 +121,9 @@ def table_csv(entries: list[Entry], original: bool = False) -> bytes:
     rows: list[dict[str, Value]] = []
     for entry in entries:
         if entry.status == "done":
-            rows.append(summary_row(for_table(entry.name), "ok", entry.current(original)))
+            document = entry.current(original)
+            refused = document is not None and document.status == "refused"
+            rows.append(summary_row(for_table(entry.name), "refused" if refused else "ok", document))
         elif entry.status == "failed":
             detail = None if entry.error is None else entry.error.detail
             rows.append(summary_row(for_table(entry.name), "failed", None, detail))

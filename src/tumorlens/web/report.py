@@ -6,9 +6,13 @@ import base64
 import hashlib
 from html import escape
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorlens.inference.analysis import label_title
+from tumorlens.inference.areas import area_text
 from tumorlens.inference.document import NOTICE, AnalysisDocument, RegionDocument
 from tumorlens.io import draw_overlay, encode_png
-from tumorlens.labels import TumorClass
 from tumorlens.web.findings import mask_of
 from tumorlens.web.render import Finished, display
 
@@ -25,6 +29,7 @@ h1 { font-size: 1.35rem; margin: 0 } h2 { font-size: 1rem; margin: 1.2rem 0 .4re
 img { width: 100%; background: #000; image-rendering: auto } figcaption { color: #4a5865 }
 table { border-collapse: collapse; width: 100% } th, td { text-align: right; padding: .2rem .5rem;
   border-bottom: 1px solid #c9d1d8 } th:first-child, td:first-child { text-align: left }
+.trust { border-left: 4px solid #a15c00; padding: .2rem .7rem; margin: .8rem 0 }
 small, .meta td { overflow-wrap: anywhere } meter { width: 12rem; height: .9rem }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -37,52 +42,73 @@ CSP = (
 def report_html(finished: Finished) -> bytes:
     """The page, UTF-8, self-contained: pictures are inside of it, and it asks for nothing."""
     entry, document = finished.entry, finished.document
+    if document.status == "refused":
+        return _page(entry.name, document.message, _refusal(finished))
     parts = [
         f"<h1>{escape(document.message)}</h1>",
         f"<p>{escape(entry.name)}, asked for {escape(entry.created)}</p>",
         f'<p class="notice" role="note">{escape(NOTICE)} Do not base a diagnosis or treatment on it.</p>',
         _pictures(finished),
         "<h2>Probabilities</h2>" + _probabilities(document),
+        "" if document.trust is None else f'<p class="trust">{escape(document.trust)}</p>',
         "<h2>Measurements</h2>" + _measurements(document),
         _warnings(document),
         _correction(finished),
         f"<h2>Note</h2><p>{escape(entry.note)}</p>" if entry.note else "",
         "<h2>Made from</h2>" + _origin(document),
     ]
+    return _page(entry.name, document.message, parts)
+
+
+def _page(name: str, message: str, parts: list[str]) -> bytes:
     body = "\n".join(part for part in parts if part)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(entry.name)}: {escape(document.message)}</title><style>{STYLE}</style></head>\n"
+        f"<title>{escape(name)}: {escape(message)}</title><style>{STYLE}</style></head>\n"
         f"<body>\n{body}\n</body></html>\n"
     ).encode()
+
+
+def _refusal(finished: Finished) -> list[str]:
+    """What there is to say of a scan that the gate refused."""
+    entry, document = finished.entry, finished.document
+    return [
+        f"<h1>{escape(document.message)}</h1>",
+        f"<p>{escape(entry.name)}, asked for {escape(entry.created)}</p>",
+        f'<p class="notice" role="note">{escape(NOTICE)}</p>',
+        f"<p>{escape(document.reason or '')} It has no class, no probabilities and no outline.</p>",
+        f'<div class="pictures">{_figure("The slice", _plain(finished))}</div>',
+        _warnings(document),
+        f"<h2>Note</h2><p>{escape(entry.note)}</p>" if entry.note else "",
+        "<h2>Made from</h2>" + _origin(document),
+    ]
+
+
+def _plain(finished: Finished) -> NDArray[np.uint8]:
+    return draw_overlay(display(finished.pictures.pixels), None, max_side=_MAX_SIDE)
+
+
+def _figure(title: str, picture: NDArray[np.uint8]) -> str:
+    source = f"data:image/png;base64,{base64.b64encode(encode_png(picture)).decode()}"
+    return f'<figure><img alt="{escape(title)}" src="{source}"><figcaption>{escape(title)}</figcaption></figure>'
 
 
 def _pictures(finished: Finished) -> str:
     document, pictures = finished.document, finished.pictures
     mask = mask_of(document)
     overlay = draw_overlay(pictures.pixels, mask, spacing_mm=document.spacing_mm, max_side=_MAX_SIDE)
-    plain = draw_overlay(display(pictures.pixels), None, max_side=_MAX_SIDE)
-    shown = [("The slice", plain), ("With the outline" if mask is not None else "No tumor detected", overlay)]
-    figures = "".join(
-        f'<figure><img alt="{escape(title)}" src="data:image/png;base64,{base64.b64encode(encode_png(one)).decode()}">'
-        f"<figcaption>{escape(title)}</figcaption></figure>"
-        for title, one in shown
-    )
-    return f'<div class="pictures">{figures}</div>'
+    title = "With the outline" if mask is not None else "No tumor detected"
+    return f'<div class="pictures">{_figure("The slice", _plain(finished))}{_figure(title, overlay)}</div>'
 
 
 def _probabilities(document: AnalysisDocument) -> str:
     rows = "".join(
-        f'<tr><td>{escape(_title(name))}</td><td><meter min="0" max="1" value="{value:.4f}">{value:.1%}</meter></td>'
-        f"<td>{value:.1%}</td></tr>"
+        f"<tr><td>{escape(label_title(name))}</td>"
+        f'<td><meter min="0" max="1" value="{value:.4f}">{value:.1%}</meter></td><td>{value:.1%}</td></tr>'
         for name, value in sorted(document.probabilities.items(), key=lambda item: -item[1])
     )
     return f"<table>{rows}</table>"
-
-
-def _title(name: str) -> str:
-    return TumorClass(name).title_text if name in set(TumorClass) else name
 
 
 def _measurements(document: AnalysisDocument) -> str:
@@ -98,7 +124,19 @@ def _measurements(document: AnalysisDocument) -> str:
         else "The file states no spacing, so lengths are in pixels."
     )
     head = "".join(f"<th>{one}</th>" for one in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><p>{escape(where)}</p>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"{table}{_interval(document)}<p>{escape(where)}</p>"
+
+
+def _interval(document: AnalysisDocument) -> str:
+    """The area of all regions and how far it may be off, where that is known."""
+    found = document.area_interval
+    if found is None:
+        return ""
+    px = sum(one.area_px for one in document.regions)
+    mm2 = None if found.mm2 is None else sum(one.area_mm2 or 0.0 for one in document.regions)
+    text = area_text(px, mm2, found.px, found.mm2, found.coverage)
+    return f"<p>Area of the outline: {escape(text)}. The interval says how far it may be from the true area.</p>"
 
 
 def _region_row(number: int, region: RegionDocument, unit: str) -> str:
@@ -137,6 +175,7 @@ def _origin(document: AnalysisDocument) -> str:
         ("Size", f"{document.shape[0]:,} x {document.shape[1]:,} pixels (rows x columns)"),
         ("Slice", "" if place is None else f"{place.index} of 0 to {place.count - 1}"),
         ("SHA-256", document.source.sha256),
+        ("Gate", "" if document.gate_score is None else f"{document.gate_score:.3f} probability of a brain MRI slice"),
         ("Models", ", ".join(one.id for one in document.models)),
         ("tumorlens", document.tumorlens),
     ]

@@ -55,6 +55,12 @@ _FORM = {
                         },
                         "slice": {"type": "integer", "minimum": 0, "maximum": 9_999_999},
                         "keep_name": {"type": "boolean", "default": True},
+                        "gate": {
+                            "type": "string",
+                            "enum": ["on", "off"],
+                            "default": "on",
+                            "description": "Off reads also what does not look like a brain MRI, with a warning.",
+                        },
                     },
                 }
             }
@@ -108,7 +114,8 @@ def _queue(service: Service, form: Form) -> Response:
     try:
         spacing = receiving.spacing_of(form.fields.get("spacing"))
         index = receiving.slice_of(form.fields.get("slice"))
-        keep_name = receiving.flag_of(form.fields.get("keep_name"), default=True)
+        keep_name = receiving.flag_of("keep_name", form.fields.get("keep_name"), default=True)
+        gate = receiving.flag_of("gate", form.fields.get("gate"), default=True)
         if not (form.uploads or form.refused):
             raise ProblemError("invalid", "The form holds no file: send each scan as a field 'files'.")
         tasks: list[Task] = []
@@ -118,7 +125,7 @@ def _queue(service: Service, form: Form) -> Response:
             refused += bad
             for one in good:
                 name = one.name if keep_name else f"Scan {len(tasks) + 1}"
-                tasks.append(Task(name, one.path, one.size, spacing, index, keep_name))
+                tasks.append(Task(name, one.path, one.size, spacing, index, keep_name, gate))
     except BaseException:
         for upload in pending:
             remove(upload.path)

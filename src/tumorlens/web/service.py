@@ -50,7 +50,7 @@ class Service:
         self._scratch: Scratch | None = None
 
     @property
-    def manifests(self) -> tuple[Manifest, Manifest]:
+    def manifests(self) -> tuple[Manifest, ...]:
         """Manifests of the models."""
         return self.analyzer.manifests
 
@@ -134,6 +134,8 @@ class Service:
                 raise ProblemError("conflict", f"This analysis is {entry.status}: its mask cannot be changed.")
             if png is None:
                 return None
+            if document.status == "refused":
+                raise ProblemError("conflict", "The gate refused this scan, so it has no outline: read it first.")
             return corrected(entry, decode_mask(png, document.shape), author, action)
 
         if self.store is not None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import timm
 import torch
 from torch import nn
 from torch.nn import functional
+
+from tumorlens.models.freezing import BackboneNetwork
+from tumorlens.models.pretrained import create_backbone, timm_name
+from tumorlens.models.segmenters.padding import pad_to_multiple
 
 
 def conv_block(inputs: int, outputs: int) -> nn.Sequential:
@@ -34,37 +37,37 @@ class UpBlock(nn.Module):
         return out
 
 
-class TimmUNet(nn.Module):
+class TimmUNet(BackboneNetwork):
     """Encoder features at strides 2, 4, 8 ..., one up block for each, logits at the input's resolution.
 
     Args:
         in_channels: channels of the input.
         outputs: number of masks.
+        size: input ``(rows, cols)``; other sizes pass as well.
         encoder: timm name.
         decoder: channels of the up blocks, from the deepest; one fewer than the encoder's levels.
         full_channels: channels of a last up block at the input's resolution; 0 interpolates the logits there, which
             saves most of the time.
-        pretrained: load timm's pinned weights (needs the hub or its cache).
         **options: further arguments of the encoder, such as ``channels``.
     """
+
+    backbone_attribute = "encoder"
+    encoder: Any
 
     def __init__(
         self,
         *,
         in_channels: int,
         outputs: int,
+        size: tuple[int, int],
         encoder: str = "resnet10t",
         decoder: Sequence[int] = (128, 96, 64, 48),
         full_channels: int = 0,
-        pretrained: bool = False,
         **options: Any,
     ) -> None:
         super().__init__()
-        if isinstance(options.get("channels"), list):
-            options["channels"] = tuple(options["channels"])
-        self.encoder = timm.create_model(
-            encoder, pretrained=pretrained, in_chans=in_channels, features_only=True, **options
-        )
+        self.timm_name, self.timm_channels, self.timm_options = timm_name(encoder), in_channels, options
+        self.encoder = create_backbone(encoder, in_channels=in_channels, features_only=True, **options)
         levels = list(self.encoder.feature_info.channels())
         if len(decoder) != len(levels) - 1:
             raise TypeError(f"decoder needs {len(levels) - 1} channel counts for {encoder}, not {len(decoder)}")
@@ -78,15 +81,17 @@ class TimmUNet(nn.Module):
         self.stride = int(self.encoder.feature_info.reduction()[-1])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits ``[batch, outputs, rows, cols]``; both sides of the input are multiples of the encoder's stride."""
-        levels = self.encoder(images)
+        """Logits ``[batch, outputs, rows, cols]``; sides that are no multiples of the encoder's stride are padded."""
+        padded = pad_to_multiple(images, self.stride)
+        levels = self.encoder(padded)
         maps = levels[-1]
         for block, skip in zip(self.blocks, reversed(levels[:-1]), strict=True):
             maps = block(maps, skip)
         if self.full is not None:
             maps = self.full(maps)
         logits: torch.Tensor = self.head(maps)
-        if logits.shape[-2:] != images.shape[-2:]:
-            size = [int(images.shape[-2]), int(images.shape[-1])]
+        if logits.shape[-2:] != padded.shape[-2:]:
+            size = [int(padded.shape[-2]), int(padded.shape[-1])]
             logits = functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-        return logits
+        rows, cols = int(images.shape[-2]), int(images.shape[-1])
+        return logits if padded is images else logits[:, :, :rows, :cols]

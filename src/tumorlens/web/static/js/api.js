@@ -84,11 +84,12 @@ export const csvOf = (ids) => `${BASE}/analyses.csv?ids=${ids.map(encodeURICompo
  * Send one file; XMLHttpRequest, since fetch tells nothing of an upload's progress.
  * Gives {promise, abort}.
  */
-export function upload(file, { spacing = null, slice = null, onProgress }) {
+export function upload(file, { spacing = null, slice = null, gate = true, onProgress }) {
   const form = new FormData();
   form.append("files", file, file.name);
   if (spacing) form.append("spacing", spacing.join(","));
   if (slice !== null) form.append("slice", String(slice));
+  if (!gate) form.append("gate", "off");
   const xhr = new XMLHttpRequest();
   const promise = new Promise((resolve, reject) => {
     xhr.open("POST", `${BASE}/analyses`);

@@ -8,13 +8,13 @@ const ACCEPT =
   ".png,.jpg,.jpeg,.bmp,.tif,.tiff,.dcm,.dicom,.nii,.gz,.mat,.zip,image/*,application/dicom,application/zip";
 
 /** Options for the files that come next; the page's form sets them. */
-export const options = { spacing: null };
+export const options = { spacing: null, gate: true };
 
 let shown = () => {};
 let input = null;
 
 function take(files) {
-  const [first] = add(files, options.spacing ? { spacing: options.spacing } : {});
+  const [first] = add(files, options.spacing ? { ...options } : { gate: options.gate });
   if (first) shown(first);
 }
 

@@ -50,8 +50,12 @@ export function when(iso) {
   return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" })}, ${time}`;
 }
 
+/** A class as people call it, also one that only a certain model knows; null is a scan that the gate refused. */
 export function className(label) {
+  if (label === null) return t("phase.refused");
   const key = `class.${label}`;
   const text = t(key);
-  return text === key ? label : text;
+  if (text !== key) return text;
+  const words = label.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }

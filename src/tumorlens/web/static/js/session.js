@@ -22,7 +22,9 @@ export function subscribe(listener) {
 export const all = () => entries;
 /** The entry of a key; also of the one it had before the server named it, for an address may be late. */
 export const find = (key) => entries.find((one) => one.key === key || one.formerKey === key);
-export const finished = () => entries.filter((one) => one.phase === "done");
+/** Whether the models read a scan: it is done, and the gate did not refuse it. */
+export const isRead = (entry) => entry.phase === "done" && entry.item.analysis.status !== "refused";
+export const finished = () => entries.filter(isRead);
 export const isActive = (entry) => ["waiting", "sending", "queued", "running"].includes(entry.phase);
 
 export function changed(entry = null, oldKey = null) {

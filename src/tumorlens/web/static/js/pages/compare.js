@@ -64,10 +64,12 @@ export const comparePage = () => (outlet, first, second) => {
 async function entryOf(key) {
   if (!key) return null;
   const known = session.find(key);
-  if (known) return known.phase === "done" ? known : null;
+  if (known) return session.isRead(known) ? known : null;
   try {
     const item = await api.item(key);
-    return item.status === "done" ? session.adopt(item) : null;
+    if (item.status !== "done") return null;
+    const entry = session.adopt(item);
+    return session.isRead(entry) ? entry : null;
   } catch {
     return null;
   }

@@ -33,6 +33,7 @@ export const homePage = (context) => (outlet) => {
           h("p", { class: "soft small" }, t("home.formats", { size: bytes(limits.max_file_bytes) })),
         ),
         spacingOption(),
+        gateOption(),
         h("p", { class: "privacy" }, icon("info"), h("span", {}, t(limits.store ? "store.on" : "store.off"))),
       ),
       h(
@@ -77,6 +78,16 @@ async function run({ name, title }) {
   } catch (problem) {
     session.fail(entry, problem);
   }
+}
+
+/** Lets files in that the gate would refuse; it holds for the files added next. */
+function gateOption() {
+  const box = h("input", {
+    type: "checkbox",
+    checked: !options.gate,
+    onchange: () => (options.gate = !box.checked),
+  });
+  return h("label", { class: "gate-option" }, box, h("span", {}, t("gate.option")));
 }
 
 /** Millimetres per pixel for files that state none; they hold for the files added next. */

@@ -8,6 +8,7 @@ import { icon } from "../icons.js";
 import { answerCard } from "../panels/answer.js";
 import { aboutCard, downloadsCard, noteCard } from "../panels/details.js";
 import { measurementsCard } from "../panels/measurements.js";
+import { refusalCard } from "../panels/refusal.js";
 import { statusText } from "../panels/rail.js";
 import { go, rename, swap } from "../router.js";
 import * as session from "../session.js";
@@ -61,7 +62,7 @@ class ScanPage {
     if (entry !== null && entry !== this.entry) return;
     if (entry === null) return;
     if (this.shownPhase !== entry.phase) this.#render();
-    else if (entry.phase === "done") this.#renderDetails();
+    else if (entry.phase === "done") session.isRead(entry) && this.#renderDetails();
     else this.#renderProgress();
   }
 
@@ -69,7 +70,7 @@ class ScanPage {
     const { entry } = this;
     this.shownPhase = entry.phase;
     document.title = `${entry.name} \u2013 tumorlens`;
-    if (entry.phase === "done") return this.#renderResult();
+    if (entry.phase === "done") return session.isRead(entry) ? this.#renderResult() : this.#renderRefusal();
     if (entry.phase === "failed")
       return this.#showProblem(entry.problem?.title ?? t("error.title"), entry.problem?.message ?? t("error.unknown"));
     if (entry.phase === "cancelled")
@@ -140,6 +141,20 @@ class ScanPage {
     await session.remove(this.entry).catch(() => {});
   }
 
+  /** The gate takes this for no slice of a brain MRI: the picture, the reason, and the way round it. */
+  #renderRefusal() {
+    replace(
+      this.outlet,
+      h(
+        "div",
+        { class: "scan-page refusal-page" },
+        this.#heading(),
+        refusalCard(this.entry, (options) => this.#again(options)),
+        aboutCard(this.entry.item),
+      ),
+    );
+  }
+
   #renderResult() {
     const { entry } = this;
     const { item } = entry;
@@ -170,7 +185,8 @@ class ScanPage {
       { class: "page-head" },
       h("span", { class: "crumb", title: item.name }, item.name),
       h("span", { class: "spring" }),
-      h("a", { class: "button small", href: `#/compare/${item.id}/` }, icon("compare"), t("compare.with")),
+      item.analysis.label &&
+        h("a", { class: "button small", href: `#/compare/${item.id}/` }, icon("compare"), t("compare.with")),
       h("button", { type: "button", class: "button small", onclick: () => this.#delete() }, icon("trash"), t("delete")),
     );
   }

@@ -212,7 +212,7 @@ class ScansPage {
       h(
         "td",
         { class: "c-number", data: { head: t("scans.confidence") } },
-        analysis ? percent(analysis.confidence) : t("none"),
+        analysis?.label ? percent(analysis.confidence) : t("none"),
       ),
       h(
         "td",
@@ -231,7 +231,7 @@ class ScansPage {
   #actions() {
     const chosen = this.#chosen();
     const done = (chosen.length ? chosen : this.shown).filter((one) => one.phase === "done");
-    this.compare.disabled = chosen.filter((one) => one.phase === "done").length !== 2;
+    this.compare.disabled = chosen.filter(session.isRead).length !== 2;
     this.trash.disabled = !chosen.length;
     replace(this.csv, icon("down"), t(chosen.length ? "download.csv.chosen" : "download.csv.all"));
     if (done.length) this.csv.href = api.csvOf(done.map((one) => one.key));
@@ -240,7 +240,7 @@ class ScansPage {
   }
 
   #compare() {
-    const [one, two] = this.#chosen().filter((each) => each.phase === "done");
+    const [one, two] = this.#chosen().filter(session.isRead);
     // The list is newest first, and a comparison goes from before to after.
     go(`/compare/${two.key}/${one.key}`);
   }

@@ -54,12 +54,11 @@ function bar(value, label, extra = "") {
   );
 }
 
-/** Warnings, the prediction set and the gate, the latter two only where the models give them. */
+/** What to know before trusting the answer: which classes remain possible, and warnings. */
 function trust(analysis) {
   const messages = analysis.warnings.map((text) => ["warning", text]);
-  const set = analysis.prediction_set;
-  if (set?.length > 1) messages.unshift(["warning", t("answer.set", { classes: set.map(className).join(", ") })]);
-  if (analysis.gate?.message) messages.unshift(["warning", analysis.gate.message]);
+  // What the gate said comes first, for it is about whether there is anything to read at all.
+  if (analysis.trust) messages.splice(analysis.reason ? 1 : 0, 0, ["warning", analysis.trust]);
   if (analysis.label === "no_tumor") messages.push(["info", t("answer.none")]);
   if (!messages.length) return null;
   return h(

@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { h, replace } from "../dom.js";
-import { number, when } from "../format.js";
+import { number, percent, when } from "../format.js";
 import { icon } from "../icons.js";
 import * as session from "../session.js";
 import { t } from "../strings.js";
@@ -107,6 +107,7 @@ export function aboutCard(item) {
     item.volume && [t("about.slice"), t("slice.of", { slice: item.volume.slice + 1, slices: item.volume.slices })],
     [t("about.when"), when(item.created)],
     [t("about.time"), `${number(seconds * 1000, 0)} ms`],
+    analysis.gate_score !== null && [t("about.score"), percent(analysis.gate_score)],
     ...analysis.models.map((one) => [t(`about.${one.task}`), one.id]),
     [t("about.digest"), `${analysis.source.sha256.slice(0, 16)}\u2026`],
     [t("about.version"), `tumorlens ${analysis.tumorlens}`],

@@ -41,6 +41,7 @@ export function measurementsCard(item, onSpacing) {
     known,
     true,
   );
+  const interval = intervalRow(item, known);
   card.append(
     h(
       "table",
@@ -60,6 +61,7 @@ export function measurementsCard(item, onSpacing) {
         "tbody",
         {},
         area.element,
+        interval,
         LENGTHS.map(
           (name) => row(t(`measure.${name}`), { mm: largest[`${name}_mm`], px: largest[`${name}_px`] }, known).element,
         ),
@@ -82,7 +84,11 @@ export function measurementsCard(item, onSpacing) {
   if (regions.length > 1) card.append(eachRegion(regions, known));
   card.append(...[spacingLine(analysis, onSpacing)].flat().filter(Boolean));
   const pixel = known ? analysis.spacing_mm[0] * analysis.spacing_mm[1] : null;
-  card.showArea = (pixels) => area.set({ mm: pixel && pixels * pixel, px: pixels });
+  card.showArea = (pixels) => {
+    area.set({ mm: pixel && pixels * pixel, px: pixels });
+    // It speaks of what the model draws, and not of a hand.
+    interval?.remove();
+  };
   return card;
 }
 
@@ -109,6 +115,20 @@ function row(name, { mm, px }, known, square = false) {
     pixels,
   );
   return { element, set };
+}
+
+/** How far the model's area may be from the true one, where the model says so. */
+function intervalRow(item, known) {
+  const found = item.analysis.area_interval;
+  if (!found || item.corrected) return null;
+  const text = ([low, high]) => t("measure.range", { low: number(low, 0), high: number(high, 0) });
+  return h(
+    "tr",
+    { data: { row: "interval" }, title: t("measure.interval.text") },
+    h("th", { scope: "row" }, t("measure.interval", { share: number(found.coverage * 100, 0) })),
+    known && h("td", {}, text(found.mm2)),
+    h("td", {}, text(found.px)),
+  );
 }
 
 function eachRegion(regions, known) {

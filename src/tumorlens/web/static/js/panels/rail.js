@@ -11,6 +11,7 @@ export function statusText(entry) {
   const { phase, item, progress } = entry;
   if (phase === "done") {
     const { label, confidence } = item.analysis;
+    if (label === null) return t("phase.refused");
     return `${className(label)} \u00b7 ${percent(confidence, 0)}`;
   }
   if (phase === "sending") return t("phase.sending", { share: `${Math.floor(progress * 100)} %` });

@@ -1,0 +1,94 @@
+"""The pictures that ``tumorlens data show`` draws, one after the other."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tumorlens.cli.outputs import make_folder
+from tumorlens.datasets.catalogue import load_collection, recognize
+from tumorlens.datasets.lgg import patient_ages
+from tumorlens.datasets.records import Collection, Record
+from tumorlens.datasets.split_rules import record_thumbnails
+from tumorlens.datasets.splits import load_split
+from tumorlens.errors import DatasetError
+from tumorlens.evaluation import dataset_plots as plots
+from tumorlens.preprocessing import Preprocessing
+
+Say = Callable[[str, int, int | None], None]
+_SIDE = 192
+
+
+def draw_all(
+    folder: Path, out: Path, name: str | None, split: str | None, limit: int, seed: int, say: Say
+) -> tuple[list[Path], list[str]]:
+    """Draw every picture that the collection has the data for; says what was written, and what was left out and why."""
+    name = name or recognize(folder)
+    say(f"Reading {name}", 0, None)
+    collection = load_collection(name, folder)
+    records = collection.records
+    make_folder(out)
+    written: list[Path] = []
+    notes: list[str] = []
+
+    def draw(file: str, action: Callable[[Path], None]) -> None:
+        say(f"Drawing {file}", len(written), 6)
+        try:
+            action(out / file)
+        except DatasetError as error:
+            notes.append(f"Left out {file}: {error}")
+        else:
+            written.append(out / file)
+
+    counts, title = _counts(collection, split)
+    draw("examples.png", lambda path: plots.plot_examples(path, records, seed))
+    draw("class-counts.png", lambda path: plots.plot_class_counts(path, counts, title))
+    draw("masks.png", lambda path: plots.plot_masks(path, records, seed))
+    if name == "lgg":
+        draw("ages.png", lambda path: plots.plot_ages(path, patient_ages(collection)))
+    draw("t-sne.png", lambda path: _draw_map(path, records, limit, seed))
+    if importlib.util.find_spec("torch") is None:
+        notes.append("Left out augmented.png: augmentation needs the train extra, pip install 'tumorlens[train]'.")
+    else:
+        draw("augmented.png", lambda path: _draw_augmented(path, records, seed))
+    return written, notes
+
+
+def _counts(collection: Collection, split: str | None) -> tuple[dict[str, dict[str, int]], str]:
+    if split is None:
+        parts = dict.fromkeys(record.part for record in collection)
+        return {part: plots.class_counts(collection.part(part)) for part in parts}, f"Images in {collection.name}"
+    chosen = load_split(split)
+    if chosen.collection != collection.name:
+        raise DatasetError(
+            f"The split '{split}' is of '{chosen.collection}', and the folder holds '{collection.name}'."
+        )
+    counts = {part: plots.class_counts(chosen.records(collection, part)) for part in ("train", "validation", "test")}
+    return counts, f"Images in {collection.name}, split {chosen.name}"
+
+
+def _draw_map(path: Path, records: tuple[Record, ...], limit: int, seed: int) -> None:
+    chosen = plots.thumbnail_sample(records, limit, seed)
+    plots.plot_map(path, record_thumbnails(chosen), [str(record.label) for record in chosen], seed)
+
+
+def _draw_augmented(path: Path, records: tuple[Record, ...], seed: int) -> None:
+    from tumorlens.augmentation import AffineRange, Augmentation, ElasticRange
+    from tumorlens.datasets.reading import read_record
+
+    augmentation = Augmentation(
+        affine=AffineRange(rotation=20, flip=0.5), elastic=ElasticRange(alpha=(10, 40), sigma=6, probability=0.7)
+    )
+    prepare = Preprocessing(size=(_SIDE, _SIDE))
+    generator = np.random.default_rng(seed)
+    # Slices with a tumor, where there are any: the others may lie at the end of a volume and show nothing.
+    usable = [record for record in records if record.is_tumor] or list(records)
+    rows = []
+    for index in generator.permutation(len(usable))[:4]:
+        original = prepare(read_record(usable[int(index)]).pixels).array[0]
+        copies = [augmentation.sample(generator).apply(original)[0] for _ in range(5)]
+        rows.append((original, copies))
+    plots.plot_augmented(path, rows)

@@ -1,0 +1,135 @@
+"""``tumorlens evaluate``: what a model gets right on a data set, as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from tumorlens.evaluation.choose import Choice, Subject
+
+EPILOG = """\b
+Examples:
+  tumorlens evaluate classifier-small --data datasets
+  tumorlens evaluate runs/first --data datasets --part validation --out first-validation
+  tumorlens evaluate classifier-small --data datasets --collection sartaj --out on-sartaj
+  tumorlens evaluate classifier-small --data our-scans --labels our-scans/labels.csv --train-data datasets
+  tumorlens evaluate classifier-small --data datasets --degrade blur15 --out blurred"""
+NEEDED = ("scipy", "sklearn", "matplotlib")
+
+
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(metavar="RUN_OR_MODEL", help="A run's folder, a model's folder, or a model that ships.")
+    ],
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the collection, of several, or of your scans.")],
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Split to take the part from; the model's own by default.")
+    ] = None,
+    part: Annotated[str, typer.Option(metavar="PART", help="train, validation, test or all.")] = "test",
+    labels: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Your own cohort: a table with path,label and maybe mask,group.")
+    ] = None,
+    collection: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Collection in DIR; the model's own by default.")
+    ] = None,
+    train_data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder with what trained the model, to find leaks; else --data.")
+    ] = None,
+    degrade: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Degrade each image first: blur15, down5 and others.")
+    ] = None,
+    folds: Annotated[
+        int, typer.Option(metavar="N", min=0, max=50, help="Folds of whole groups to state figures over; 0 for none.")
+    ] = 5,
+    out: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="Folder of the report; evaluation-<model> by default.")
+    ] = None,
+) -> None:
+    """Measure a model on a data set, with intervals, leak-free figures and baselines. Needs the eval extra.
+
+    REPORT receives report.html, metrics.json, predictions.csv, the classification report, plots and pictures. Ctrl-C
+    loses seconds: the same command goes on. An earlier evaluation in REPORT is replaced.
+    """
+    from tumorlens._optional import require
+
+    for module in NEEDED:
+        require(module, "eval")
+    from tumorlens.evaluation.choose import find_model
+    from tumorlens.evaluation.evaluate import evaluate as run_evaluation
+
+    subject = find_model(model)
+    chosen = _choose(subject, data, split, part, labels, collection, train_data)
+    folder = out or Path(f"evaluation-{subject.manifest.name}")
+    with _progress(len(chosen.records)) as told:
+        report = run_evaluation(subject, chosen, folder, degrade=degrade, folds=folds, progress=told)
+    _print(report, folder)
+
+
+def _choose(
+    subject: Subject,
+    data: Path,
+    split: str | None,
+    part: str,
+    labels: Path | None,
+    collection: str | None,
+    train_data: Path | None,
+) -> Choice:
+    from dataclasses import replace
+
+    from tumorlens.errors import UsageError
+    from tumorlens.evaluation.choose import Choice, choose_records, find_taught
+    from tumorlens.evaluation.cohort import load_cohort
+
+    if labels is None:
+        chosen = choose_records(subject, data, collection=collection, split=split, part=part)
+        if train_data is None:
+            return chosen
+        taught, reference = find_taught(subject, train_data)
+        return replace(chosen, taught=taught, reference=reference)
+    if split is not None or collection is not None:
+        raise UsageError("--labels names the images itself: leave out --split and --collection.")
+    cohort = load_cohort(labels, data)
+    taught, reference = find_taught(subject, train_data)
+    return Choice(cohort.records, f"all images of the table {labels.name}", cohort.name, taught, reference)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, where that is a terminal."""
+    import sys
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+        task = bars.add_task("Answering", total=total)
+
+        def told(done: int) -> None:
+            # What follows the last image takes seconds too: the likeness to the training data, intervals, plots.
+            bars.update(task, completed=done, description="Reporting" if done == total else "Answering")
+
+        yield told
+
+
+def _print(report: dict[str, Any], folder: Path) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from tumorlens.cli.group import NOTICE
+    from tumorlens.cli.text import printable
+
+    console = Console(highlight=False)
+    data = report["data"]
+    console.print(Text(f"{report['model']['id']} on: {printable(data['description'])}", style="bold"), soft_wrap=True)
+    for line in report["summary"]:
+        console.print(Text(line), soft_wrap=True)
+    if data["unread"]:
+        console.print(Text(f"{len(data['unread']):,} files could not be evaluated; the report lists them."))
+    console.print(Text(f"The report is {printable(str(folder / 'report.html'))}"), soft_wrap=True)
+    console.print(Text(NOTICE))

@@ -1,0 +1,100 @@
+"""How far measured areas may be off, from what the segmenter's manifest says about its own errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorlens.inference.manifest import AreaInterval
+from tumorlens.measurement import Region
+
+Bounds = tuple[float, float]
+COMMON_PIXELS = 256 * 256
+"""Areas of a map are counted as if it had this many pixels, so that its resolution does not matter."""
+SMALL_AREA = 10.0
+
+
+@dataclass(frozen=True)
+class AreaBounds:
+    """Interval of one area; ``mm2`` is ``None`` where the spacing is unknown."""
+
+    px: Bounds
+    mm2: Bounds | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values, of types that JSON has."""
+        return {"px": list(self.px), "mm2": None if self.mm2 is None else list(self.mm2)}
+
+
+@dataclass(frozen=True)
+class AreaBoundsOfMask:
+    """Intervals of the areas of a mask that a model drew.
+
+    Attributes:
+        coverage: share of images whose true area lies in such an interval of the total.
+        total: of the area of all regions.
+        regions: of each region, in the order of ``Analysis.regions``; by the same factors, which were measured on
+            totals.
+    """
+
+    coverage: float
+    total: AreaBounds
+    regions: tuple[AreaBounds, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values, of types that JSON has."""
+        return {
+            "coverage": self.coverage,
+            **self.total.to_dict(),
+            "regions": [one.to_dict() for one in self.regions],
+        }
+
+
+def map_spread(probability: NDArray[np.float32], levels: tuple[float, float]) -> float:
+    """Logarithm of the area of a map ``[rows, cols]`` above the lower level over the area above the higher one.
+
+    Ten pixels of a 256 x 256 map are added to both, so that small and empty areas give a finite, large value.
+    """
+    scale = COMMON_PIXELS / probability.size
+    wide, narrow = (float((probability > level).sum()) * scale + SMALL_AREA for level in levels)
+    return log(wide / narrow)
+
+
+def area_bounds(known: AreaInterval | None, regions: Sequence[Region], spread: float = 1.0) -> AreaBoundsOfMask | None:
+    """Intervals of the areas of some regions; ``None`` where nobody measured the model, or nothing was outlined.
+
+    ``spread`` is that of the map the regions come from; see :class:`tumorlens.inference.manifest.AreaInterval`.
+    """
+    if known is None or not regions:
+        return None
+    factors = known.low**spread, known.high**spread
+    areas = [one.area_mm2 for one in regions]
+    in_mm2 = None if None in areas else sum(one for one in areas if one is not None)
+    return AreaBoundsOfMask(
+        known.coverage,
+        _bounds(factors, sum(one.area_px for one in regions), in_mm2),
+        tuple(_bounds(factors, one.area_px, one.area_mm2) for one in regions),
+    )
+
+
+def _bounds(factors: Bounds, px: float, mm2: float | None) -> AreaBounds:
+    low, high = factors
+    return AreaBounds((px * low, px * high), None if mm2 is None else (mm2 * low, mm2 * high))
+
+
+def area_text(px: float, mm2: float | None, px_bounds: Bounds, mm2_bounds: Bounds | None, coverage: float) -> str:
+    """An area with its interval for people, such as ``"4.2 cm² (3.1 to 4.6, 90 %)"``.
+
+    In pixels where the spacing is unknown, and in mm² below 1 cm².
+    """
+    share = f"{100 * coverage:g} %"
+    if mm2 is None or mm2_bounds is None:
+        return f"{px:,.0f} px ({px_bounds[0]:,.0f} to {px_bounds[1]:,.0f}, {share})"
+    if mm2 >= 100:
+        return f"{mm2 / 100:.1f} cm² ({mm2_bounds[0] / 100:.1f} to {mm2_bounds[1] / 100:.1f}, {share})"
+    return f"{mm2:.0f} mm² ({mm2_bounds[0]:.0f} to {mm2_bounds[1]:.0f}, {share})"
