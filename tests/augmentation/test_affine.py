@@ -71,3 +71,31 @@ def test_wider_ranges_take_the_same_draws() -> None:
 def test_bad_ranges_are_refused(field: str, value: float) -> None:
     with pytest.raises(ValidationError, match=field):
         AffineRange.model_validate({field: value})
+
+
+def test_vertical_flip_mirrors_top_and_bottom() -> None:
+    np.testing.assert_allclose(moved(Affine(flip_vertical=True)), IMAGE[::-1], atol=1e-6)
+
+
+def test_zoom_range_is_read_as_keras_does() -> None:
+    """Factors below 1 read a smaller part and so enlarge; rows and columns are drawn apart."""
+    drawn = [AffineRange(zoom_range=(0.5, 0.75)).sample(np.random.default_rng(seed)) for seed in range(200)]
+    rows, cols = [one.zoom for one in drawn], [one.zoom * one.aspect for one in drawn]
+    for factors in (rows, cols):
+        assert 1 / 0.75 <= min(factors) < 1.36 and 1.95 < max(factors) <= 2 + 1e-9
+    assert abs(np.corrcoef(rows, cols)[0, 1]) < 0.3
+
+
+def test_shifts_of_rows_and_columns_are_set_apart() -> None:
+    limits = AffineRange(shift=0.5, height_shift=0.0, width_shift=0.2)
+    drawn = [limits.sample(np.random.default_rng(seed)).shift for seed in range(100)]
+    assert {row for row, _ in drawn} == {0.0}
+    assert 0.15 < max(abs(col) for _, col in drawn) <= 0.2
+
+
+@pytest.mark.parametrize(
+    "values", [{"zoom_range": (0.8, 0.5)}, {"zoom_range": (0, 1)}, {"zoom_range": (1, 1), "zoom": 0.1}]
+)
+def test_bad_zoom_ranges_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="zoom_range"):
+        AffineRange.model_validate(values)

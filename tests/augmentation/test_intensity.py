@@ -91,3 +91,10 @@ def test_number_of_draws_does_not_depend_on_the_range() -> None:
         limits.sample(rng)
         states.append(rng.random())
     assert states[0] == states[1]
+
+
+def test_exposure_is_a_factor_that_saturates() -> None:
+    np.testing.assert_allclose(Intensity(exposure=0.5).apply(IMAGE), IMAGE / 2, atol=1e-6)
+    np.testing.assert_allclose(Intensity(exposure=3.0).apply(IMAGE), np.minimum(3 * IMAGE, 1), atol=1e-6)
+    drawn = [IntensityRange(exposure=(0.8, 1.2)).sample(np.random.default_rng(seed)).exposure for seed in range(100)]
+    assert 0.8 <= min(drawn) < 0.85 and 1.15 < max(drawn) <= 1.2

@@ -192,7 +192,10 @@ def test_a_single_model_is_asked_for_by_its_own_loader(tmp_path: Path, parts: li
     with pytest.raises(WeightsError, match="is no ensemble"):
         open_ensemble(parts[0].folder)
     with pytest.raises(WeightsError, match="join models of the same classes"):
-        Ensemble(read_manifest(tmp_path / "e").model_copy(update={"classes": ("x", "y")}), open_ensemble(tmp_path / "e").members)
+        Ensemble(
+            read_manifest(tmp_path / "e").model_copy(update={"classes": ("x", "y")}),
+            open_ensemble(tmp_path / "e").members,
+        )
 
 
 def test_nothing_else_is_overwritten(tmp_path: Path, parts: list[Part]) -> None:
@@ -201,6 +204,13 @@ def test_nothing_else_is_overwritten(tmp_path: Path, parts: list[Part]) -> None:
     with pytest.raises(OutputError, match="something else"):
         made(tmp_path / "e", parts)
     assert (tmp_path / "e" / "notes.txt").read_text() == "mine"
+
+
+def test_an_earlier_ensemble_is_replaced(tmp_path: Path, parts: list[Part]) -> None:
+    made(tmp_path / "e", parts)
+    second = made(tmp_path / "e", parts[:2], MEAN)
+    assert len(list((tmp_path / "e" / "members").iterdir())) == 2
+    assert open_ensemble(tmp_path / "e").manifest == second
 
 
 def test_manifests_of_impossible_ensembles_cannot_be_made(tmp_path: Path, parts: list[Part]) -> None:

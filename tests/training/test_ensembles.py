@@ -15,17 +15,17 @@ from made_models import CLASSES, SIDE, toward, write_classifier
 from tumorlens.datasets.catalogue import load_collection
 from tumorlens.datasets.splits import Split
 from tumorlens.errors import InputError, OutputError, UsageError
-from tumorlens.evaluation.choose import find_model
+from tumorlens.evaluation.choose import choose_records, find_model
 from tumorlens.evaluation.evaluate import evaluate
-from tumorlens.evaluation.choose import choose_records
 from tumorlens.evaluation.predict import predict
 from tumorlens.evaluation.predictions import Predictions
 from tumorlens.inference.classifier import open_classifier
 from tumorlens.inference.ensemble import join
 from tumorlens.inference.manifest import read_manifest
 from tumorlens.inference.shipped import shipped_model
-from tumorlens.training.ensembles import check_weights, open_sources, vote
-from tumorlens.training.stacking import Fitting, fit_stack, out_of_fold_logits, stack
+from tumorlens.training.ensembles import check_weights, fitted_weights, prepare_out, vote
+from tumorlens.training.members import common_answers, open_sources
+from tumorlens.training.stacking import Fitting, answer, fit_stack, out_of_fold_logits, stack
 
 pytestmark = pytest.mark.extra_train
 
@@ -116,36 +116,37 @@ def test_an_exported_vote_answers_as_it_was_measured(world: Path, tmp_path: Path
     assert len(chosen.records) == 48 and chosen.taught is not None
     report = evaluate(subject, chosen, tmp_path / "again", folds=0)
     again = table(tmp_path / "again" / "predictions.csv")
-    np.testing.assert_allclose(again.probabilities, table(tmp_path / "out" / "predictions.csv").probabilities, atol=1e-5)
+    np.testing.assert_allclose(
+        again.probabilities, table(tmp_path / "out" / "predictions.csv").probabilities, atol=1e-5
+    )
     assert report["model"]["name"] == "mean-of-3"
 
 
-def test_weights_come_from_logs_from_validation_answers_or_from_the_user(world: Path, tmp_path: Path) -> None:
-    logged = vote(runs(world), tmp_path / "logs", rule="weighted").manifest.rule
+def test_weights_come_from_logs_or_from_validation_answers(world: Path, tmp_path: Path) -> None:
+    sources = open_sources(runs(world))
+    prepare_out(tmp_path)
+    logged = fitted_weights(sources, None, tmp_path)
     rows = [float((world / one / "logs/metrics.csv").read_text().split()[-1].split(",")[-1]) for one in "abc"]
     assert logged.weights == pytest.approx(np.array(rows) / sum(rows)) and logged.fitted_on == "validation"
-    fitted = vote(runs(world), tmp_path / "data", rule="weighted", data=world / "data").manifest.rule
+    fitted = fitted_weights(sources, world / "data", tmp_path)
     split = choose_records(find_model(str(world / "a")), world / "data", part="validation")
     right = [predict(world / one / "export", split.records).table.right.mean() for one in "abc"]
-    assert fitted.weights == pytest.approx(np.array(right) / sum(right))
-    given = vote(runs(world), tmp_path / "given", rule="weighted", weights=[2, 1, 1]).manifest.rule
-    assert given.weights == (0.5, 0.25, 0.25) and given.fitted_on == "none"
+    assert fitted.weights == pytest.approx(np.array(right) / sum(right)) and not fitted.leaking
+    assert check_weights([2, 1, 1], 3) == (0.5, 0.25, 0.25)
 
 
 def test_models_of_another_class_order_are_joined_by_name(world: Path, tmp_path: Path) -> None:
-    turned = world / "a-turned"
+    turned = tmp_path / "turned"
     shutil.copytree(world / "a", turned)
     order = tuple(reversed(CLASSES))
     training = read_manifest(world / "a" / "export").training
     write_classifier(turned / "export", WEIGHTS["a"][::-1], order, name="turned", training=training)
     (turned / "predictions.csv").unlink()
-    vote([str(world / "a"), str(turned)], tmp_path / "out", rule="mean", data=world / "data")
-    np.testing.assert_allclose(
-        table(tmp_path / "out" / "predictions.csv").probabilities,
-        table(world / "a" / "predictions.csv").probabilities,
-        atol=1e-6,
-    )
-    shutil.rmtree(turned)
+    prepare_out(tmp_path / "out")
+    common = common_answers(open_sources([str(world / "a"), str(turned)]), "test", world / "data", tmp_path / "out")
+    first, second = common.tables
+    np.testing.assert_allclose(second.probabilities, first.probabilities, atol=1e-6)
+    assert second.classes == CLASSES and set(common.records) == set(first.ids)
 
 
 def test_corrected_stack_is_fitted_on_validation_and_scored_apart(world: Path, tmp_path: Path) -> None:
@@ -192,10 +193,8 @@ def test_no_image_scores_a_fit_that_saw_its_group(world: Path) -> None:
     rows = np.repeat(rng.random((20, 8)), 6, axis=0).astype(np.float32)
     rng.shuffle(rows.reshape(20, 6, 8))
     groups = [f"g{one // 6}" for one in range(120)]
-    fitting = Fitting(epochs=150, lr=0.01, patience=150, folds=5)
+    fitting = Fitting(epochs=40, lr=0.02, patience=40, folds=5)
     seen, _ = fit_stack(rows, truth, 2, fitting)
-    from tumorlens.training.stacking import answer
-
     assert (answer(seen, rows).argmax(axis=1) == truth).mean() > 0.95
     apart = out_of_fold_logits(rows, truth, groups, 2, fitting)
     assert apart is not None and (apart.argmax(axis=1) == truth).mean() < 0.8
@@ -242,9 +241,11 @@ def test_runs_without_a_common_image_are_not_joined(world: Path, tmp_path: Path)
 
 def test_only_common_images_count(world: Path, tmp_path: Path) -> None:
     names = copied(world, tmp_path, lambda one: one.subset(np.arange(47, 11, -1)))
-    outcome = vote(names, tmp_path / "out", rule="mean")
-    assert outcome.compared.images == 36
-    assert table(tmp_path / "out" / "predictions.csv").ids == table(world / "a" / "predictions.csv").ids[12:]
+    common = common_answers(open_sources(names), "test", None, tmp_path)
+    expected = table(world / "a" / "predictions.csv").ids[12:]
+    assert [one.ids for one in common.tables] == [expected, expected]
+    other = table(world / "b" / "predictions.csv")
+    np.testing.assert_allclose(common.tables[1].probabilities, other.probabilities[12:], atol=1e-6)
 
 
 def test_another_truth_is_an_error(world: Path, tmp_path: Path) -> None:
@@ -268,7 +269,7 @@ def test_a_validation_part_that_is_the_test_part_fits_no_corrected_stack(world: 
         names.append(str(tmp_path / one))
     with pytest.raises(UsageError, match="validation part of a is its test part"):
         stack(names, tmp_path / "out", data=world / "data")
-    assert vote(names, tmp_path / "out", rule="weighted").manifest.rule.leaking
+    assert fitted_weights(open_sources(names), None, tmp_path).leaking
 
 
 def test_a_folder_of_something_else_is_left_alone(world: Path, tmp_path: Path) -> None:
@@ -277,10 +278,3 @@ def test_a_folder_of_something_else_is_left_alone(world: Path, tmp_path: Path) -
         vote(runs(world), tmp_path)
     with pytest.raises(OutputError, match="is a file"):
         vote(runs(world), tmp_path / "notes.txt")
-
-
-def test_an_earlier_ensemble_is_replaced(world: Path, tmp_path: Path) -> None:
-    vote(runs(world), tmp_path / "out", export=True)
-    outcome = vote(runs(world, "ab"), tmp_path / "out", rule="mean", export=True)
-    assert len(list((tmp_path / "out" / "export" / "members").iterdir())) == 2
-    assert read_manifest(tmp_path / "out" / "export") == outcome.manifest

@@ -10,7 +10,17 @@ torch = pytest.importorskip("torch")
 from tumorlens.errors import DatasetError  # noqa: E402
 from tumorlens.models.gate_network import GateNetwork  # noqa: E402
 from tumorlens.preprocessing import Preprocessing  # noqa: E402
-from tumorlens.training.gate_data import GateImages, like_ct, load_grey, strip, vary_brain, vary_other  # noqa: E402
+from tumorlens.training.gate_data import (  # noqa: E402
+    GateImages,
+    crown,
+    load_grey,
+    recolor,
+    shrink,
+    strip,
+    thick,
+    vary_brain,
+    vary_other,
+)
 from tumorlens.training.gate_report import Counted, Refusals, wilson  # noqa: E402
 
 pytestmark = pytest.mark.extra_train
@@ -105,9 +115,41 @@ def test_a_picture_without_a_head_is_not_stripped():
     assert np.array_equal(strip(speck, np.random.default_rng(0)), speck)
 
 
-def test_the_look_of_ct_has_bone_brighter_than_all_within_and_nothing_outside():
+def test_near_the_crown_a_small_piece_is_alone_on_the_dark():
+    sizes = []
     for seed in range(20):
-        ct = like_ct(_head(), np.random.default_rng(seed))
-        assert ct.shape == (120, 100)
-        assert ct[60, 40:60].mean() < 200 < ct[60].max()
-        assert ct[0].max() < 10
+        made = crown(_head(), np.random.default_rng(seed))
+        assert made.shape == (100, 100)
+        assert np.median(made) < 20 < made.max()
+        sizes.append(np.mean(made > 40))
+    assert max(sizes) < 0.3
+    assert min(sizes) < 0.03
+
+
+def test_a_shrunk_slice_keeps_its_frame_and_fills_no_more_than_before():
+    head = _head()
+    shares = []
+    for seed in range(30):
+        small = shrink(head, np.random.default_rng(seed), 0.15)
+        assert small.shape == head.shape
+        shares.append(np.mean(small > 60) / np.mean(head > 60))
+    assert min(shares) < 0.1
+    assert max(shares) < 1.05
+
+
+def test_thick_slices_are_coarse_along_their_rows_alone():
+    noise = np.random.default_rng(1).integers(0, 256, (96, 96)).astype(np.uint8)
+    for seed in range(20):
+        coarse = thick(noise, np.random.default_rng(seed)).astype(float)
+        assert coarse.shape[1] == 96
+        assert np.abs(np.diff(coarse, axis=0)).mean() < 0.7 * np.abs(np.diff(coarse, axis=1)).mean()
+
+
+def test_another_contrast_leaves_air_dark_and_the_shape_as_it_was():
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
+    drawn = {recolor(ramp, np.random.default_rng(seed)).tobytes() for seed in range(10)}
+    assert len(drawn) == 10
+    for seed in range(20):
+        air = recolor(ramp, np.random.default_rng(seed))
+        assert air.shape == ramp.shape
+        assert air[:, 0].max() <= 25

@@ -141,7 +141,5 @@ def test_killed_and_resumed_run_with_phases_and_callbacks_equals_an_uninterrupte
     assert watched.phases == whole_watched.phases[-len(watched.phases) :]
     assert history(run) == history(whole)
     for name in ("last", "best", "restored"):
-        first, second = (
-            torch.load(getattr(one, name), weights_only=True)["state_dict"] for one in (whole, run)
-        )
+        first, second = (torch.load(getattr(one, name), weights_only=True)["state_dict"] for one in (whole, run))
         assert all(torch.equal(first[key], second[key]) for key in first)

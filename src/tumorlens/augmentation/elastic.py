@@ -28,9 +28,7 @@ class Elastic:
     seed: int
     channels: int = 1
 
-    def displacement(
-        self, shape: tuple[int, int], channel: int = 0
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def displacement(self, shape: tuple[int, int], channel: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Column and row displacement in pixels, two float32 ``[rows, cols]``; drawn anew for each ``channel``."""
         seed = [self.seed, channel] if channel else self.seed
         noise = np.random.default_rng(seed).uniform(-1.0, 1.0, size=(2, *shape)).astype(np.float32)

@@ -14,7 +14,6 @@ from tumorlens.augmentation.affine import Affine, AffineRange
 from tumorlens.augmentation.elastic import Elastic, ElasticRange
 from tumorlens.augmentation.intensity import Intensity, IntensityRange
 
-
 Fill = Literal["constant", "nearest", "reflect"]
 BORDERS = {"constant": cv2.BORDER_CONSTANT, "nearest": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT}
 
@@ -34,8 +33,8 @@ class Sample:
         """Change an image ``[rows, cols]`` within [0, 1], and its mask in the same way where there is one.
 
         The image becomes ``[channels, rows, cols]`` where the elastic deformation differs between channels. Pixels read
-        from outside the image, and the mask, are 0, the nearest pixel, or mirrored, as ``fill`` says. The mask, 0 or 1, is
-        interpolated and thresholded at one half.
+        from outside the image, and the mask, are 0, the nearest pixel, or mirrored, as ``fill`` says. The mask, 0 or 1,
+        is interpolated and thresholded at one half.
         """
         if not (self.affine.is_identity and self.elastic is None):
             shape = (image.shape[0], image.shape[1])

@@ -21,14 +21,19 @@ def answering() -> Iterator[Callable[[str, int, int], None]]:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     tasks = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    bars = Progress(*columns, console=Console(stderr=True), transient=True)
 
-        def told(words: str, done: int, total: int) -> None:
-            if words not in tasks:
-                tasks[words] = bars.add_task(words, total=total)
-            bars.update(tasks[words], completed=done)
+    def told(words: str, done: int, total: int) -> None:
+        bars.start()  # only now, for most calls have nothing to answer and show no bar
+        if words not in tasks:
+            tasks[words] = bars.add_task(words, total=total)
+        bars.update(tasks[words], completed=done)
 
+    try:
         yield told
+    finally:
+        if tasks:
+            bars.stop()
 
 
 def print_outcome(outcome: Outcome, out: Path, *lines: str) -> None:

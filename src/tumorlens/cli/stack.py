@@ -64,9 +64,9 @@ def stack(
     lines = [f"The network was fitted on {facts['images']:,} images in {len(facts['losses'])} epochs."]
     if fit is FitOn.OUT_OF_FOLD:
         score = facts["out_of_fold_accuracy"]
-        lines.append(
-            "There are too few groups for folds, so the fit has no score of its own."
-            if score is None
-            else f"Accuracy on folds left out of the fit: {score['value']:.4f} ({score['low']:.4f} to {score['high']:.4f})"
-        )
+        said = "There are too few groups for folds, so the fit has no score of its own."
+        if score is not None:
+            interval = f"{score['low']:.4f} to {score['high']:.4f}"
+            said = f"Accuracy on folds left out of the fit: {score['value']:.4f} ({interval})"
+        lines.append(said)
     print_outcome(outcome, out, *lines)

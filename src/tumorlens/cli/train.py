@@ -124,8 +124,8 @@ def _print_estimate(recipe: Recipe, found: Estimate) -> None:
             f"Time, measured on a few batches here: {found.step_seconds:.3f} s a step, {_time(found.epoch_seconds)} an "
             f"epoch, {_time(found.total_seconds)} for all {recipe.epochs}",
             f"Memory: about {megabytes['memory']:,.0f} MB",
-            f"Disk: about {megabytes['disk']:,.0f} MB for checkpoints and export, {megabytes['cache']:,.0f} MB for a cache; "
-            f"{megabytes['free']:,.0f} MB are free",
+            f"Disk: about {megabytes['disk']:,.0f} MB for checkpoints and export, {megabytes['cache']:,.0f} MB for a "
+            f"cache; {megabytes['free']:,.0f} MB are free",
         ]
     )
 

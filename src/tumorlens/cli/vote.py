@@ -59,9 +59,7 @@ def vote(
 
     numbers = _numbers(weights)
     with answering() as progress:
-        outcome = run_vote(
-            runs, out, rule=rule.value, weights=numbers, data=data, export=export, progress=progress
-        )
+        outcome = run_vote(runs, out, rule=rule.value, weights=numbers, data=data, export=export, progress=progress)
     chosen = outcome.manifest.rule
     lines = []
     if chosen is not None and chosen.weights:

@@ -1,4 +1,4 @@
-"""Crude phantoms of what is scanned and is not a brain in MRI: chest, limb, belly, spine, joint, head in CT."""
+"""Crude phantoms of what is scanned and is not a head: chest, limb, belly, trunk, spine, joint, bone in cut."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from tumorlens.datasets._non_brain_canvas import Canvas, Grey, blobs, ellipse, finish, plain, spectral, warp
+from tumorlens.datasets._non_brain_canvas import Canvas, Grey, ellipse, finish, plain, spectral, warp
 
 
 def _grain(image: Canvas, rng: np.random.Generator, amount: float) -> Canvas:
@@ -116,6 +116,8 @@ def abdomen(rng: np.random.Generator, side: int) -> Grey:
     _vertebra(image, rng, 0.5 + tall * 0.5, body, rim)
     for sign in (-1, 1):
         ellipse(image, (0.5 + sign * 0.1, 0.5 + tall * 0.68), (0.07, 0.05), sign * 15.0, float(rng.uniform(60, 140)))
+    if mri:
+        image = coil(image, rng)
     return finish(warp(_grain(image, rng, 9), rng, 0.018), rng, noise=5, blur=0.8)
 
 
@@ -136,6 +138,7 @@ def spine(rng: np.random.Generator, side: int) -> Grey:
         corner = int((x - 0.08) * side), int((y + 0.12 * half) * side)
         far = int((x + 0.08) * side), int((y + 1.55 * half) * side)
         cv2.rectangle(image, corner, far, bright, -1)
+    image = coil(image, rng)
     return finish(warp(_grain(image, rng, 10), rng, 0.015), rng, noise=5, blur=0.9)
 
 
@@ -165,26 +168,77 @@ def joint(rng: np.random.Generator, side: int) -> Grey:
     return finish(warp(_grain(np.ascontiguousarray(turned), rng, 8), rng, 0.02), rng, noise=5, blur=0.9)
 
 
-def head_ct(rng: np.random.Generator, side: int) -> Grey:
-    """An axial CT of the head: a thick white ring of bone around a nearly even grey, darker ventricles."""
-    image = plain(side, float(rng.uniform(0, 8)))
-    wide, tall = float(rng.uniform(0.3, 0.4)), float(rng.uniform(0.38, 0.46))
-    brain = float(rng.uniform(40, 150))
-    scalp, bone = float(rng.uniform(0.012, 0.03)), float(rng.uniform(0.02, 0.05))
-    ellipse(image, (0.5, 0.5), (wide, tall), 0.0, brain * 0.8)
-    ellipse(image, (0.5, 0.5), (wide - scalp, tall - scalp), 0.0, 255)
-    ellipse(image, (0.5, 0.5), (wide - scalp - bone, tall - scalp - bone), 0.0, brain)
+def coronal(rng: np.random.Generator, side: int) -> Grey:
+    """A coronal slice of the trunk: shoulders, lungs or none, liver, spleen, kidneys, bowel, spine, hips."""
+    mri = rng.random() < 0.7
+    image = plain(side, float(rng.uniform(0, 10)))
+    wide, fat, tissue = float(rng.uniform(0.24, 0.4)), float(rng.uniform(60, 255)), float(rng.uniform(50, 150))
+    for extra, value in ((float(rng.uniform(0.01, 0.05)), fat), (0.0, tissue)):
+        for row, half in ((0.15, 0.95), (0.5, 0.85), (0.9, 1.0)):
+            ellipse(image, (0.5, row), (half * wide + extra, float(rng.uniform(0.25, 0.4)) + extra), 0.0, value)
     if rng.random() < 0.6:
         for sign in (-1, 1):
-            ellipse(
-                image, (0.5 + sign * 0.045, 0.45), (0.02, float(rng.uniform(0.06, 0.13))), -sign * 12.0, brain * 0.75
-            )
-    else:
-        islands = blobs(rng, side)
-        inside = plain(side, 0)
-        ellipse(inside, (0.5, 0.4), (wide * 0.8, tall * 0.5), 0.0, 1)
-        image = np.where((islands > 0) & (inside > 0.5), float(rng.uniform(150, 255)), image).astype(np.float32)
-    return finish(warp(_grain(image, rng, 3), rng, 0.01), rng, noise=float(rng.uniform(1, 6)), blur=0.7)
+            dark = float(rng.uniform(0, 30))
+            ellipse(image, (0.5 + sign * wide * 0.5, 0.2), (wide * 0.36, float(rng.uniform(0.15, 0.25))), 0.0, dark)
+        ellipse(image, (0.54, 0.25), (wide * 0.3, 0.12), 40.0, float(rng.uniform(60, 200)))
+    tone = float(rng.uniform(70, 230))
+    ellipse(image, (0.5 - wide * 0.45, 0.45), (wide * 0.5, float(rng.uniform(0.1, 0.17))), -15.0, tone)
+    ellipse(image, (0.5 + wide * 0.65, 0.43), (wide * 0.22, 0.08), 20.0, tone + float(rng.normal(0, 30)))
+    for _ in range(int(rng.integers(3, 16))):
+        at = (float(rng.normal(0.5, wide * 0.4)), float(rng.normal(0.7, 0.09)))
+        ellipse(image, at, tuple(rng.uniform(0.015, 0.07, 2)), float(rng.uniform(0, 180)), float(rng.uniform(5, 250)))
+    kidney, core = float(rng.uniform(90, 255)), float(rng.uniform(30, 220))
+    for sign in (-1, 1):
+        at = (0.5 + sign * wide * float(rng.uniform(0.4, 0.55)), float(rng.uniform(0.52, 0.6)))
+        ellipse(image, at, (0.05, 0.1), sign * 12.0, kidney)
+        ellipse(image, at, (0.022, 0.055), sign * 12.0, core)
+    if rng.random() < 0.6:
+        bone, disc = float(rng.uniform(90, 230)), float(rng.uniform(20, 120))
+        for row in np.linspace(0.05, 0.85, int(rng.integers(8, 14))):
+            ellipse(image, (0.5, float(row)), (0.045, 0.035), 0.0, disc)
+            ellipse(image, (0.5, float(row)), (0.042, 0.026), 0.0, bone)
+    if rng.random() < 0.5:
+        for sign in (-1, 1):
+            ellipse(image, (0.5 + sign * wide * 0.7, 0.92), (0.09, 0.08), sign * 30.0, float(rng.uniform(110, 250)))
+    if mri:
+        image = coil(image, rng)
+    return finish(warp(_grain(image, rng, 9), rng, 0.02), rng, noise=5, blur=float(rng.uniform(0.6, 2.5)))
+
+
+def bone_cut(rng: np.random.Generator, side: int) -> Grey:
+    """A fine CT of a wrist, finger or ankle: thin bright walls around a lattice, in a grainy disc on black."""
+    image = plain(side, 0.0)
+    inside = plain(side, 0.0)
+    tissue, lattice = float(rng.uniform(30, 90)), float(rng.uniform(90, 200))
+    radius = float(rng.uniform(0.32, 0.49))
+    ellipse(inside, (0.5, 0.5), (radius, radius * float(rng.uniform(0.75, 1.1))), float(rng.uniform(0, 180)), 1.0)
+    image += tissue * inside
+    mesh = spectral(rng, side, float(rng.uniform(0.3, 1.2)))
+    for _ in range(int(rng.integers(1, 4))):
+        at, axes = tuple(rng.uniform(0.32, 0.68, 2)), tuple(rng.uniform(0.08, 0.3, 2))
+        turn, wall = float(rng.uniform(0, 180)), float(rng.uniform(0.006, 0.025))
+        ellipse(image, at, axes, turn, 255.0)
+        hollow = plain(side, 0.0)
+        ellipse(hollow, at, tuple(max(0.02, one - wall) for one in axes), turn, 1.0)
+        image = np.where(hollow > 0.5, np.clip(lattice + 60 * mesh, 20, 255), image).astype(np.float32)
+    image = warp(image, rng, 0.02)
+    image += inside * rng.normal(0, float(rng.uniform(5, 40)), image.shape).astype(np.float32)
+    if rng.random() < 0.4:
+        top = int(side * rng.uniform(0.1, 0.4))
+        image = np.ascontiguousarray(image[top : top + int(side * rng.uniform(0.35, 0.6))])
+        image = cv2.copyMakeBorder(image, 0, side - image.shape[0], 0, 0, cv2.BORDER_CONSTANT, value=0.0)
+    return finish(image, rng, noise=2, blur=0.5)
+
+
+def coil(image: Canvas, rng: np.random.Generator) -> Canvas:
+    """Bright near one place and dark far from it, as under a coil that lies on one side, or at one depth."""
+    if rng.random() < 0.5:
+        return image
+    side = image.shape[0]
+    rows, cols = (np.mgrid[:side, :side] / side).astype(np.float32)
+    across, along = rng.uniform(0.15, 0.85, 2)
+    far = np.square((rows - along) / rng.uniform(0.12, 0.6)) + np.square((cols - across) / rng.uniform(0.12, 0.6))
+    return np.asarray(image * (0.05 + 1.3 * np.exp(-far / 2)), dtype=np.float32)
 
 
 def ball(rng: np.random.Generator, side: int) -> Grey:

@@ -13,7 +13,17 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from tumorlens.datasets._non_brain_anatomy import abdomen, ball, chest, head_ct, joint, limb, spine, thorax
+from tumorlens.datasets._non_brain_anatomy import (
+    abdomen,
+    ball,
+    bone_cut,
+    chest,
+    coronal,
+    joint,
+    limb,
+    spine,
+    thorax,
+)
 from tumorlens.datasets._non_brain_canvas import Grey, blobs, box, ellipse, finish, flat, plain, spectral
 
 Maker = Callable[[np.random.Generator, int], Grey]
@@ -216,8 +226,8 @@ MAKERS: dict[str, tuple[Maker, ...]] = {
     "text": (text_page, screenshot),
     "drawing": (chart, drawing, outline_head),
     "noise": (noise, blank, pattern, ball),
-    "xray_ct": (chest, limb, thorax, head_ct),
-    "organ": (abdomen, joint, spine),
+    "xray_ct": (chest, limb, thorax),
+    "organ": (abdomen, coronal, joint, spine, bone_cut),
 }
 """Makers of each kind; the kinds are those that the gate's figures are stated for."""
 

@@ -264,7 +264,8 @@ def _curves(curves: Mapping[str, Any], labels: Mapping[str, str], x: str, y: str
         axes.set(xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         axes.grid(True)
         title = "Area under the curve (95 % interval)"
-        axes.legend(loc="lower right" if chance else "lower left", title=title, title_fontsize=8.5)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="lower right" if chance else "lower left", title=title, title_fontsize=8.5)
     return figure
 
 

@@ -18,7 +18,7 @@ from tumorlens.errors import OutputError, UsageError
 from tumorlens.evaluation.choose import Choice, Subject
 from tumorlens.evaluation.corruptions import PUBLISHED, Corruption
 from tumorlens.evaluation.evaluate import _key
-from tumorlens.evaluation.robustness_answers import Collected, collect
+from tumorlens.evaluation.robustness_answers import Collected, collect, progress_from
 from tumorlens.evaluation.robustness_figures import robustness_section
 from tumorlens.evaluation.robustness_page import robustness_page, value_words
 from tumorlens.evaluation.robustness_pictures import worst_cases
@@ -76,7 +76,7 @@ def robustness(
     found: list[Collected] = []
     for one, conditions in ((subject, suite), *((other, published) for other in others)):
         folder = out / ANSWERS_FOLDER / f"{one.manifest.name}-{_key(one, chosen, None)[:12]}"
-        found.append(collect(one, chosen.records, conditions, folder, lambda asked, done=done: progress(done + asked)))
+        found.append(collect(one, chosen.records, conditions, folder, progress_from(progress, done)))
         done += len(chosen.records) * (1 + len(conditions))
     report = _report(found, chosen, suite, limit if limit is not None and limit < len(choice.records) else None)
     report["models"] = [_tested(one, published) for one in found]
@@ -135,7 +135,7 @@ def robustness_summary(found: Mapping[str, Any]) -> list[str]:
         ("down5@512", "that down-sampling as it is on originals of 512 px"),
     ):
         if name in by_name:
-            sentences.append(f"Under {words} it loses {_lost(by_name[name]['lost'], metric)}.")
+            sentences.append(f"Under {words} it {_lost(by_name[name]['lost'], metric)}.")
     return sentences + _hardest(found)
 
 
@@ -144,18 +144,30 @@ def _hardest(found: Mapping[str, Any]) -> list[str]:
     if len(families) < 2:
         return []
     metric, top = found["metric"], families[: min(3, len(families) - 1)]
-    named = ", ".join(f"{one['title'].lower()} ({_lost(one['lost'], metric, bare=True)})" for one in top)
+    named = ", ".join(f"{_named(one['title'])} ({_cost(one['lost'], metric)})" for one in top)
     least = families[-1]
     return [
         f"What hurts most, as the mean of its strengths: {named}.",
-        f"What hurts least: {least['title'].lower()} ({_lost(least['lost'], metric, bare=True)}).",
+        f"What hurts least: {_named(least['title'])} ({_cost(least['lost'], metric)}).",
     ]
 
 
-def _lost(lost: Mapping[str, Any], metric: str, bare: bool = False) -> str:
-    scale, digits, unit = (100, 1, " points") if metric == "accuracy" else (1, 3, " of Dice")
-    value = f"{scale * lost['value']:.{digits}f}{unit}"
-    return value if bare else f"{value} ({scale * lost['low']:.{digits}f} to {scale * lost['high']:.{digits}f})"
+def _lost(lost: Mapping[str, Any], metric: str) -> str:
+    """``loses 3.1 points (2.2 to 4.1)``, or what it gains."""
+    sign, verb = (-1, "gains") if lost["value"] < 0 else (1, "loses")
+    scale, digits = (100, 1) if metric == "accuracy" else (1, 3)
+    ends = sorted(sign * scale * lost[end] for end in ("low", "high"))
+    interval = " to ".join(f"{one + 0.0:.{digits}f}" for one in ends)
+    return f"{verb} {_cost({'value': sign * lost['value']}, metric)} ({interval})"
+
+
+def _cost(lost: Mapping[str, Any], metric: str) -> str:
+    return f"{100 * lost['value']:.1f} points" if metric == "accuracy" else f"{lost['value']:.3f} of Dice"
+
+
+def _named(title: str) -> str:
+    """A title within a sentence, abbreviations as they are."""
+    return title if title[:2].isupper() or title.startswith(("Gaussian", "Rician")) else title[0].lower() + title[1:]
 
 
 def _check(subject: Subject, others: Sequence[Subject], limit: int | None) -> None:

@@ -142,7 +142,7 @@ def collect(
         path, before = folder / f"{one.name}.csv", number * len(records)
         found = _kept(path, classes, set(clean.ids))
         if found is None:
-            found = asked.corrupted(known, one, lambda done, before=before: progress(before + done))
+            found = asked.corrupted(known, one, progress_from(progress, before))
             write_atomic(path, found.to_csv(classes))
         if not found.ids:
             raise EvaluationError(f"Under {one.name} no image could be answered; {next(iter(found.unread.values()))}")
@@ -223,6 +223,11 @@ def corrupted_slices(
             unread[record.id] = str(error)
             continue
         yield record, changed, mask
+
+
+def progress_from(progress: Progress, before: int) -> Progress:
+    """Progress of a part, after ``before`` answers."""
+    return lambda done: progress(before + done)
 
 
 def _plain(table: Predictions | Outlines) -> tuple[Answers, NDArray[np.int64]]:

@@ -64,7 +64,7 @@ def worst_cases(found: Collected, suite: Sequence[Corruption], titles: Mapping[s
                 continue
             name = max(losses[one.name], key=lambda image: losses[one.name][image])
             known = chosen.get(one.family)
-            if known is None or (known[1].strength <= MODERATE) is moderate and losses[one.name][name] > known[0]:
+            if known is None or ((known[1].strength <= MODERATE) is moderate and losses[one.name][name] > known[0]):
                 chosen[one.family] = (losses[one.name][name], one, name)
     order = sorted(chosen.values(), key=lambda one: -one[0])
     segmenter = None

@@ -48,8 +48,9 @@ def roc_plots(section: Mapping[str, Any], titles: Mapping[str, str], words: Mapp
             for label, curve in curves.items()
         }
         drawn = _curves(curves, labels, "1 - specificity", "Sensitivity", True)
-        for axes in drawn.axes:
-            axes.get_legend().set_title("Area under the curve")
+        for legend in (axes.get_legend() for axes in drawn.axes):
+            if legend is not None:
+                legend.set_title("Area under the curve")
         caption = "Receiver operating characteristic of each class against the rest."
         plots.append(_plot(f"roc-{name.replace('@', '-at-')}", words[name], caption, drawn))
     return plots

@@ -37,3 +37,18 @@ def shipped_model(name: str) -> Path:
         known = ", ".join(path.name for path in shipped_models()) or "none"
         raise WeightsError(f"There is no model '{name}' in {weights_folder()}; there are: {known}.")
     return folder
+
+
+def model_folder(path: Path) -> Path:
+    """The model folder that a user names: itself, the ``export`` of a run or ensemble, or a model that ships.
+
+    Raises:
+        WeightsError: it is none of these.
+    """
+    for folder in (path, path / "export", weights_folder() / path):
+        if (folder / MANIFEST_FILE).is_file():
+            return folder
+    known = ", ".join(one.name for one in shipped_models()) or "none"
+    raise WeightsError(
+        f"'{path}' is no model folder, no exported run and no model that ships ({known}): pass one of these."
+    )

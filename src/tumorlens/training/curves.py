@@ -24,7 +24,7 @@ def best_epoch(rows: Sequence[dict[str, float]], monitor: str) -> dict[str, floa
     The first of equals; ``None`` where no row has it.
     """
     scored = [row for row in rows if monitor in row]
-    choose = min if monitor == "val_loss" else max
+    choose = min if monitor.endswith("loss") else max
     return choose(scored, key=lambda row: row[monitor]) if scored else None
 
 

@@ -30,7 +30,7 @@ class PreparedImages:
         ids: id of each image.
     """
 
-    images: NDArray[np.float16] | NDArray[np.uint8]
+    images: NDArray[Any]
     masks: NDArray[np.bool_] | None
     labels: NDArray[np.int64]
     ids: tuple[str, ...]
@@ -79,7 +79,7 @@ def join(first: PreparedImages, second: PreparedImages) -> PreparedImages:
     if first.masks is not None and second.masks is not None:
         masks = np.concatenate([first.masks, second.masks])
     return PreparedImages(
-        np.concatenate([first.images, second.images]),  # type: ignore[arg-type]
+        np.concatenate([first.images, second.images]),
         masks,
         np.concatenate([first.labels, second.labels]),
         first.ids + second.ids,

@@ -114,9 +114,9 @@ def _timed(recipe: Recipe, module: TumorModule) -> tuple[float, float]:
         batch = {name: one.to(device) for name, one in made.__getitems__([(step, i) for i in range(count)]).items()}
         optimizer.zero_grad()
         loss = _loss(recipe, module, batch)
-        float(loss)
+        loss.item()
         forward = time.perf_counter() - started
-        loss.backward()
+        torch.autograd.backward(loss)
         backward = time.perf_counter() - started - forward
         optimizer.step()
         update = time.perf_counter() - started - forward - backward

@@ -7,8 +7,8 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,20 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens._version import __version__
-from tumorlens.datasets.records import Record
-from tumorlens.datasets.splits import load_split
-from tumorlens.errors import InputError, OutputError, TumorlensError, UsageError
-from tumorlens.evaluation.choose import Subject, choose_records, find_model
+from tumorlens.errors import OutputError, UsageError
 from tumorlens.evaluation.compare import Compared, Entrant, compare, write_comparison
-from tumorlens.evaluation.predict import Answered, predict
-from tumorlens.evaluation.predictions import Predictions, read_predictions
+from tumorlens.evaluation.predictions import Predictions
 from tumorlens.evaluation.report import metrics_of, write_classification_report
 from tumorlens.evaluation.setting import Setting
 from tumorlens.evaluation.words import NOTICE
 from tumorlens.inference.ensemble import join
 from tumorlens.inference.ensemble_folder import (
-    Part,
-    check_members,
     ensemble_manifest,
     write_ensemble,
     write_manifest,
@@ -37,54 +31,28 @@ from tumorlens.inference.ensemble_folder import (
 from tumorlens.inference.manifest import Manifest, Rule, Training
 from tumorlens.io.atomic import write_atomic
 from tumorlens.training.environment import describe_environment
+from tumorlens.training.members import (
+    ANSWERS,
+    Common,
+    Progress,
+    Source,
+    common_answers,
+    no_progress,
+    open_sources,
+    validation_is_test,
+)
 
 RECORD_FILE = "ensemble.json"
-ANSWERS = "answers"
-PREDICTIONS = "predictions.csv"
-PartName = Literal["validation", "test"]
-Progress = Callable[[str, int, int], None]
 RuleName = Literal["majority", "mean", "weighted"]
 
 
-@dataclass(frozen=True)
-class Source:
-    """A run or model that is to be a member, under a name that no other member has."""
-
-    name: str
-    subject: Subject
-
-    @property
-    def part(self) -> Part:
-        """Its name and model folder."""
-        return Part(self.name, self.subject.folder)
-
-
 @dataclass(frozen=True, eq=False)
-class Common:
-    """Answers of all members on the images that all have answered.
+class Fitted:
+    """A network that joins the members: its ONNX file, how it was fitted, and published figures to compare with."""
 
-    Attributes:
-        tables: of each member, with the same images and classes in the same order.
-        grouped_by: what their groups are.
-        records: of the images, by id, where their files were at hand.
-        neighbour: label of the training image nearest to each image, or ``None`` where unknown.
-    """
-
-    tables: tuple[Predictions, ...]
-    grouped_by: str
-    records: Mapping[str, Record] = field(default_factory=dict)
-    neighbour: tuple[str, ...] | None = None
-
-    @property
-    def probabilities(self) -> NDArray[np.float64]:
-        """Of each member, ``[members, images, classes]``."""
-        return np.stack([one.probabilities for one in self.tables])
-
-    def joined(self, probabilities: NDArray[np.float64]) -> Predictions:
-        """The table of an ensemble that answers ``[images, classes]``; similar to training is what any member knows."""
-        known = [one.similarity for one in self.tables if one.similarity is not None]
-        similarity = np.max(known, axis=0) if len(known) == len(self.tables) else None
-        return replace(self.tables[0], probabilities=probabilities, similarity=similarity)
+    onnx: bytes
+    facts: Mapping[str, Any]
+    published: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,28 +72,6 @@ class Outcome:
     record: dict[str, Any]
 
 
-def no_progress(words: str, done: int, total: int) -> None:
-    """Tells nobody."""
-
-
-def open_sources(names: Sequence[str]) -> tuple[Source, ...]:
-    """Find runs and models, and check that they can be joined.
-
-    Raises:
-        UsageError: fewer than two, one twice, a run that is not finished, or other classes.
-        WeightsError: a manifest cannot be read.
-    """
-    subjects = [find_model(name) for name in names]
-    places = [(one.run or one.folder).resolve() for one in subjects]
-    short = [one.name for one in places]
-    sources = tuple(
-        Source(place.name if short.count(place.name) == 1 else f"{place.parent.name}-{place.name}", subject)
-        for place, subject in zip(places, subjects, strict=True)
-    )
-    check_members([one.part for one in sources])
-    return sources
-
-
 def prepare_out(out: Path) -> None:
     """Make the folder of an ensemble, which may hold an earlier or unfinished one.
 
@@ -140,79 +86,6 @@ def prepare_out(out: Path) -> None:
         (out / ANSWERS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder {out} cannot be made: {error.strerror}.") from error
-
-
-def common_answers(
-    sources: Sequence[Source], part: PartName, data: Path | None, out: Path, progress: Progress = no_progress
-) -> Common:
-    """Answers on the images that are in ``part`` of every member's own split.
-
-    Test answers are taken from the runs' ``predictions.csv``. What else is needed is answered now and kept in
-    ``out/answers``, so that a second call goes on.
-
-    Raises:
-        UsageError: images have to be answered and ``data`` is not given, or there is no image in common.
-        InputError: a table is damaged, or an image has another truth in one.
-        DatasetError: the collection cannot be read.
-    """
-    found = [_answers(one, part, data, out, progress) for one in sources]
-    tables = _aligned(sources, [one.table for one in found], part)
-    wanted = set(tables[0].ids)
-    records = {name: record for one in found for name, record in one.records.items() if name in wanted}
-    if not records and data is not None:
-        chosen = choose_records(sources[0].subject, data, part=part)
-        records = {record.id: record for record in chosen.records if record.id in wanted}
-    own = tables[0].groups == tables[0].ids
-    return Common(tables, "image" if own else found[0].grouped_by, records)
-
-
-def _answers(source: Source, part: PartName, data: Path | None, out: Path, progress: Progress) -> Answered[Predictions]:
-    run = source.subject.run
-    if part == "test" and run is not None and (run / PREDICTIONS).is_file():
-        table = read_predictions(run / PREDICTIONS)
-        if not isinstance(table, Predictions):
-            raise InputError(f"{run / PREDICTIONS} holds outlines, and those of a classifier are needed: evaluate it again.")
-        return Answered(table, "group", None, {})
-    if data is None:
-        raise UsageError(
-            f"{source.name} has no answers on its {part} part yet: pass --data with the folder of its collection."
-        )
-    chosen = choose_records(source.subject, data, part=part)
-    total = len(chosen.records)
-    digest = source.subject.manifest.sha256[:12]
-    return predict(
-        source.subject.folder,
-        chosen.records,
-        taught=chosen.taught if part == "test" else None,
-        progress=lambda done: progress(f"{source.name}, {part}", done, total),
-        cache=out / ANSWERS / f"{part}-{digest}.csv",
-    )
-
-
-def _aligned(sources: Sequence[Source], tables: Sequence[Predictions], part: str) -> tuple[Predictions, ...]:
-    first = tables[0]
-    ids = set.intersection(*(set(one.ids) for one in tables))
-    if not ids:
-        raise UsageError(
-            f"There is no image in the {part} part of every member ({' and '.join(one.name for one in sources)}): join "
-            "models of one collection and split."
-        )
-    order = [name for name in first.ids if name in ids]
-    found = []
-    for source, table in zip(sources, tables, strict=True):
-        place = {name: row for row, name in enumerate(table.ids)}
-        rows = table.subset(np.array([place[name] for name in order], dtype=np.int64))
-        columns = [table.classes.index(name) for name in first.classes]
-        truth = np.array([columns.index(int(one)) for one in rows.truth], dtype=np.int64)
-        found.append(
-            replace(rows, classes=first.classes, probabilities=rows.probabilities[:, columns], truth=truth, unread=())
-        )
-        if not np.array_equal(truth, found[0].truth):
-            row = int(np.flatnonzero(truth != found[0].truth)[0])
-            raise InputError(
-                f"{order[row]} has another truth in {source.name} than in {sources[0].name}: use the same labels."
-            )
-    return tuple(replace(one, groups=found[0].groups) for one in found)
 
 
 def vote(
@@ -241,16 +114,16 @@ def vote(
         OutputError: ``out`` holds something else or cannot be written.
     """
     sources = open_sources(names)
-    chosen = Rule(name=rule, tie="highest_mean_probability" if rule == "majority" else None) if rule != "weighted" else None
+    chosen = (
+        Rule(name=rule, tie="highest_mean_probability" if rule == "majority" else None) if rule != "weighted" else None
+    )
     if weights and chosen is not None:
         raise UsageError(f"The rule {rule} takes no weights: leave --weights out, or pass --rule weighted.")
     checked = check_weights(weights, len(sources)) if weights else ()
     prepare_out(out)
     common = common_answers(sources, "test", data, out, progress)
     if chosen is None:
-        chosen = (
-            Rule(name="weighted", weights=checked) if checked else _fitted_weights(sources, data, out, progress)
-        )
+        chosen = Rule(name="weighted", weights=checked) if checked else fitted_weights(sources, data, out, progress)
     training = lineage(sources, f"vote {rule}", seed=0, epochs=0)
     manifest = ensemble_manifest([one.part for one in sources], chosen, training)
     return report(out, sources, common, manifest, join(common.probabilities, chosen), export=export)
@@ -269,7 +142,12 @@ def check_weights(weights: Sequence[float], members: int) -> tuple[float, ...]:
     return tuple(float(one) / float(sum(weights)) for one in weights)
 
 
-def _fitted_weights(sources: Sequence[Source], data: Path | None, out: Path, progress: Progress) -> Rule:
+def fitted_weights(sources: Sequence[Source], data: Path | None, out: Path, progress: Progress = no_progress) -> Rule:
+    """A weighted mean by accuracy on the validation parts: answered now, or without ``data`` as the runs logged it.
+
+    Raises:
+        UsageError: a member's accuracy is not known.
+    """
     if data is not None:
         accuracies = [one.right.mean() for one in common_answers(sources, "validation", data, out, progress).tables]
     else:
@@ -292,16 +170,6 @@ def _logged_accuracy(source: Source) -> float:
         raise UsageError(
             f"The validation accuracy of {source.name} is not known: pass --data with its collection, or --weights."
         ) from error
-
-
-def validation_is_test(source: Source) -> bool:
-    """Whether the member's validation part is its test part too, as one published protocol has it."""
-    if source.subject.run is None:
-        return False
-    try:
-        return load_split(str(source.subject.run / "split.json")).validation_is_test
-    except TumorlensError:
-        return False
 
 
 def lineage(sources: Sequence[Source], made_by: str, *, seed: int, epochs: int) -> Training:
@@ -343,9 +211,7 @@ def report(
     probabilities: NDArray[np.float64],
     *,
     export: bool,
-    stack: bytes | None = None,
-    fit: Mapping[str, Any] | None = None,
-    published: Mapping[str, float] | None = None,
+    fitted: Fitted | None = None,
 ) -> Outcome:
     """Write the ensemble's report, its comparison with the members, its record and, where asked, its model folder.
 
@@ -358,7 +224,7 @@ def report(
     folder = out / "export" if export else None
     _keep_split(sources, out)
     if folder is not None:
-        write_ensemble(folder, [one.part for one in sources], manifest, stack)
+        write_ensemble(folder, [one.part for one in sources], manifest, fitted.onnx if fitted else None)
     words = f"{len(joined):,} test images that all {len(sources)} members have in common"
     if rule.leaking:
         words += " (leaking: test images took part in the fit, so these figures flatter the ensemble)"
@@ -370,7 +236,7 @@ def report(
         reference="images that taught any member",
         grouped_by=common.grouped_by,
         records=common.records,
-        published=published or {},
+        published=fitted.published if fitted else {},
     )
     written = write_classification_report(out, joined, setting)
     manifest = manifest.model_copy(update={"metrics": metrics_of(written)})
@@ -378,7 +244,7 @@ def report(
         write_manifest(folder, manifest)
     compared = compare(_entrants(sources, common, manifest, joined, out))
     write_comparison(compared, out / "members")
-    record = _record(sources, manifest, joined, compared, fit)
+    record = _record(sources, manifest, joined, compared, fitted.facts if fitted else {})
     write_atomic(out / RECORD_FILE, (json.dumps(record, indent=1) + "\n").encode())
     return Outcome(manifest, compared, folder, record)
 
@@ -411,7 +277,7 @@ def _record(
     manifest: Manifest,
     joined: Predictions,
     compared: Compared,
-    fit: Mapping[str, Any] | None,
+    fit: Mapping[str, Any],
 ) -> dict[str, Any]:
     digest = hashlib.sha256("\n".join(joined.ids).encode("utf-8", "surrogateescape"))
     rule = manifest.rule
@@ -435,7 +301,7 @@ def _record(
             for source in sources
         ],
         "seed": manifest.training.seed,
-        "fit": dict(fit or {}),
+        "fit": dict(fit),
         "test": {
             "images": len(joined),
             "ids_sha256": digest.hexdigest(),

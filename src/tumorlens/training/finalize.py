@@ -1,4 +1,4 @@
-"""The end of a run: export, parity, what validation chooses, the test figures, the report, the manifest and the card."""
+"""The end of a run: export, parity, what validation chooses, the report on the test part, manifest and card."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tumorlens.training.recipe import Recipe
 from tumorlens.training.run import RunFolder
 from tumorlens.training.run_data import RunData
 from tumorlens.training.select import choose_threshold, fit_temperature
+from tumorlens.training.uncertainty import fit_area_interval, fit_prediction_sets
 
 PARITY_IMAGES = 64
 CURVES = "curves.png"
@@ -58,6 +59,8 @@ def finalize(recipe: Recipe, data: RunData, run: RunFolder, module: TumorModule)
         threshold, fraction, _ = choose_threshold(session, validation)
         manifest = manifest.model_copy(update={"threshold": threshold, "min_region_fraction": fraction})
     _write(run, manifest)
+    manifest = manifest.model_copy(update=_doubts(recipe, data, run))
+    _write(run, manifest)
     report = report_on_test(recipe, data, run, manifest) if data.records["test"] else None
     if report is not None:
         manifest = manifest.model_copy(update={"metrics": metrics_of(report)})
@@ -65,6 +68,15 @@ def finalize(recipe: Recipe, data: RunData, run: RunFolder, module: TumorModule)
     card = model_card_from(report, manifest, f"tumorlens train {recipe.name} --data DATASETS --out RUN")
     write_atomic(run.export / CARD_FILE, card.encode())
     return manifest
+
+
+def _doubts(recipe: Recipe, data: RunData, run: RunFolder) -> dict[str, Any]:
+    validation = data.records["validation"]
+    words = f"validation part of the split {data.split.name}, which chose the epoch and the threshold too"
+    if recipe.task == "segmentation":
+        return {"area_interval": fit_area_interval(ModelSession(run.export), validation, words)}
+    words = words.replace("threshold", "temperature")
+    return {"conformal": fit_prediction_sets(run.export, validation, label_of(recipe), words)}
 
 
 def report_on_test(recipe: Recipe, data: RunData, run: RunFolder, manifest: Manifest) -> Report:

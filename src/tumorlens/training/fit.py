@@ -141,7 +141,7 @@ def _callbacks(recipe: Recipe, run: RunFolder) -> list[Callback]:
         EarlyStop(one, place, run.restored) if one.name == "early_stopping" else ReduceOnPlateau(one, place)
         for place, one in enumerate(recipe.callbacks)
     ]
-    # Written when the training epoch has ended, after the callbacks above have counted it: a resumed run goes on exactly.
+    # Written when the training epoch has ended, after the callbacks above have counted it, for an exact resume.
     common: dict[str, Any] = {"enable_version_counter": False, "save_on_train_epoch_end": True}
     best = ModelCheckpoint(run.checkpoints, "best", monitor=recipe.monitor, mode=recipe.monitor_mode, **common)
     last = ModelCheckpoint(run.checkpoints, "last", save_top_k=1, every_n_epochs=1, **common)

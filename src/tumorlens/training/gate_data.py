@@ -18,6 +18,9 @@ from tumorlens.preprocessing import Preprocessing
 
 Grey = NDArray[np.uint8]
 LONGEST = 160
+SCANS = ("organ", "xray_ct")
+SHARES = {"organ": 2.5, "xray_ct": 2.0, "photo": 1.5}
+"""How often pictures of a kind are drawn, against 1: those that are hard to tell from a head come oftener."""
 
 
 def load_grey(path: Path, longest: int = LONGEST) -> Grey:
@@ -121,27 +124,91 @@ def strip(picture: Grey, rng: np.random.Generator) -> Grey:
     return np.ascontiguousarray(kept)
 
 
-def like_ct(picture: Grey, rng: np.random.Generator) -> Grey:
-    """A slice of a head turned into the look of CT: white thick bone around a nearly even brain; it is no MRI."""
-    head = _head(picture)
-    scalp, bone = float(rng.uniform(0.005, 0.025)), float(rng.uniform(0.015, 0.05))
-    outer = _shrunk(head, scalp)
-    inner = _shrunk(outer, bone)
-    even = float(rng.uniform(50, 150))
-    texture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), float(rng.uniform(1, 4)))
-    values = even + float(rng.uniform(-0.15, 0.25)) * (texture - float(texture.mean()))
-    values = np.where(inner > 0, values, np.where(outer > 0, 255.0, 0.7 * even)) * (head > 0)
-    if rng.random() < 0.3:  # a window for bone leaves the soft parts nearly black
-        values = np.where((outer > 0) & (inner == 0), values, 0.4 * values)
-    values = values + rng.normal(0, float(rng.uniform(1, 7)), values.shape) * (head > 0)
-    softened = cv2.GaussianBlur(np.clip(values, 0, 255).astype(np.float32), (0, 0), 0.7)
-    return np.asarray(softened, dtype=np.uint8)
+def crown(picture: Grey, rng: np.random.Generator) -> Grey:
+    """A slice as it looks near the top of the head: a small round piece of it, alone on a dark, noisy ground."""
+    rows, cols = picture.shape
+    side = min(rows, cols)
+    piece = max(12, int(side * rng.uniform(0.2, 0.6)))
+    top, left = (int((length - piece) * rng.uniform(0.25, 0.75)) for length in (rows, cols))
+    cut = picture[top : top + piece, left : left + piece].astype(np.float32)
+    mask = np.zeros((piece, piece), dtype=np.uint8)
+    for _ in range(int(rng.integers(1, 4))):
+        at = tuple(int(one) for one in (piece * rng.normal(0.5, 0.08, 2)))
+        axes = tuple(max(2, int(piece * one)) for one in rng.uniform(0.12, 0.42, 2))
+        cv2.ellipse(mask, at, axes, float(rng.uniform(0, 180)), 0, 360, 1, -1)
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), float(rng.uniform(0.5, 2.5)))
+    lift = float(rng.uniform(0, 120))
+    if rng.random() < 0.4:  # the scalp, cut along its surface, is a bright smooth disc or rim
+        cut = cv2.GaussianBlur(cut, (0, 0), float(rng.uniform(1, 5)))
+        rim = soft - cv2.erode(soft, np.ones((3, 3), np.uint8), iterations=int(rng.integers(1, 4)))
+        cut = cut + rim * float(rng.uniform(-100, 150))
+    canvas = np.abs(rng.normal(0, float(rng.uniform(0.3, 8)), (side, side))).astype(np.float32)
+    size = max(6, int(side * rng.uniform(0.06, 0.5)))
+    small = np.asarray(cv2.resize(np.clip(cut + lift, 0, 255) * soft, (size, size), interpolation=cv2.INTER_AREA))
+    row, col = (int(np.clip((side - size) * rng.normal(0.5, 0.17), 0, side - size)) for _ in range(2))
+    canvas[row : row + size, col : col + size] += small
+    return np.asarray(np.clip(canvas, 0, 255), dtype=np.uint8)
+
+
+def shrink(picture: Grey, rng: np.random.Generator, smallest: float) -> Grey:
+    """A slice that fills only a part of its frame, down to ``smallest`` of the side, anywhere within it."""
+    rows, cols = picture.shape
+    share = float(np.exp(rng.uniform(np.log(smallest), 0)))
+    small = cv2.resize(picture, (max(6, int(cols * share)), max(6, int(rows * share))), interpolation=cv2.INTER_AREA)
+    ground = float(np.median(picture[0])) + rng.normal(0, float(rng.uniform(0, 6)), picture.shape)
+    canvas = np.clip(ground, 0, 255).astype(np.uint8)
+    height, width = (min(pair) for pair in zip(small.shape, picture.shape, strict=True))
+    row, col = int(rng.integers(0, rows - height + 1)), int(rng.integers(0, cols - width + 1))
+    canvas[row : row + height, col : col + width] = small[:height, :width]
+    return canvas
+
+
+def thick(picture: Grey, rng: np.random.Generator) -> Grey:
+    """A slice cut across a stack of thick ones: coarse along one side, and now and then a slab of the head alone."""
+    rows, cols = picture.shape
+    coarse = max(8, int(rows / rng.uniform(2, 9)))
+    way = int(rng.choice([cv2.INTER_NEAREST, cv2.INTER_LINEAR]))
+    flat = cv2.resize(picture, (cols, coarse), interpolation=cv2.INTER_AREA)
+    again = np.asarray(cv2.resize(flat, (cols, rows), interpolation=way), dtype=np.uint8)
+    if rng.random() < 0.3:
+        height = max(16, int(rows * rng.uniform(0.35, 0.8)))
+        top = int(rng.integers(0, max(1, rows - height)))
+        again = np.ascontiguousarray(again[top : top + height])
+    return again
+
+
+def recolor(picture: Grey, rng: np.random.Generator) -> Grey:
+    """Another contrast of the same anatomy: tones bent by a smooth curve, and bright near one place, as under a coil.
+
+    A CT of the belly so gets the look of an MRI of it. Black stays dark, since air is dark in either.
+    """
+    tones = np.cumsum(rng.normal(0, 1, 7))
+    tones = (tones - tones.min()) / max(float(np.ptp(tones)), 1e-6) * 235 + 20
+    knots = np.concatenate([[0.0, 20.0], tones[1:]])
+    table = np.interp(np.arange(256), [0, 10, 50, 90, 130, 170, 210, 255], knots)
+    values = table[picture].astype(np.float32)
+    if rng.random() < 0.5:
+        along, across = (np.linspace(0, 1, length, dtype=np.float32) for length in picture.shape)
+        far = np.square((along[:, None] - rng.uniform(0.1, 0.9)) / rng.uniform(0.15, 0.7))
+        far = far + np.square((across[None] - rng.uniform(0.1, 0.9)) / rng.uniform(0.15, 0.7))
+        values = values * (0.05 + 1.2 * np.exp(-far / 2))
+    return np.asarray(np.clip(values, 0, 255), dtype=np.uint8)
 
 
 def vary_brain(picture: Grey, rng: np.random.Generator) -> Grey:
-    """A slice as it might have been exported: any quarter turn and mirror, small turns, zoom, frame, degradations."""
+    """A slice as it might have been exported: any quarter turn and mirror, small turns, zoom, frame, degradations.
+
+    Some are stripped of skull and scalp, coarse along one side, small in their frame, or as near the crown.
+    """
     if rng.random() < 0.12:
         picture = strip(picture, rng)
+    if rng.random() < 0.06:
+        picture = thick(picture, rng)
+    drawn = float(rng.random())
+    if drawn < 0.06:
+        picture = crown(picture, rng)
+    elif drawn < 0.14:
+        picture = shrink(picture, rng, 0.15)
     picture = np.rot90(picture, int(rng.integers(4)))
     if rng.random() < 0.5:
         picture = picture[:, ::-1]
@@ -179,8 +246,8 @@ class GateImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
     Attributes:
         brains: slices of brain MRI.
-        others: real pictures of other things, one sequence for each kind; kinds are drawn equally often.
-        made: made pictures of other things in the same way; they are drawn a third as often as all others.
+        others: real pictures of other things, one sequence for each kind, drawn as :data:`SHARES` says.
+        made: made pictures of other things in the same way; about a third of all others is made.
         preprocessing: what prepares the network's input.
         length: pictures of one epoch.
         seed: seed of all draws; change it with the epoch.
@@ -207,11 +274,13 @@ class GateImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         drawn = float(rng.random())
         if drawn < 0.06:
             return degrade(scramble(self.brains[int(rng.integers(len(self.brains)))], rng), rng)
-        if drawn < 0.14:
-            return vary_other(like_ct(self.brains[int(rng.integers(len(self.brains)))], rng), rng)
-        shelf = self.made if drawn < 0.42 or not self.others else self.others
-        pictures = shelf[str(rng.choice(list(shelf)))]
-        return vary_other(pictures[int(rng.integers(len(pictures)))], rng)
+        shelf = self.made if drawn < 0.4 or not self.others else self.others
+        weights = np.array([SHARES.get(kind, 1.0) for kind in shelf])
+        kind = str(rng.choice(list(shelf), p=weights / weights.sum()))
+        picture = shelf[kind][int(rng.integers(len(shelf[kind])))]
+        if kind in SCANS and rng.random() < 0.35:
+            picture = recolor(picture, rng)
+        return vary_other(picture, rng)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         picture, brain = self.picture(index)

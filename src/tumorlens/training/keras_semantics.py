@@ -1,9 +1,9 @@
 """What Keras means by ``patience``, ``min_delta`` and ``restore_best_weights``.
 
-The rules are those of Keras 3 (``keras.callbacks.ReduceLROnPlateau`` and ``EarlyStopping``): ``min_delta`` is an absolute
-change; the wait counts epochs since the last improvement and acts in the epoch in which it reaches the patience (torch's
-``ReduceLROnPlateau`` acts one epoch later, and its threshold is relative); the best weights are restored at the end of
-training whether or not it stopped early (Lightning's ``EarlyStopping`` restores none).
+The rules are those of Keras 3 (``keras.callbacks.ReduceLROnPlateau`` and ``EarlyStopping``). ``min_delta`` is an
+absolute change. The wait counts epochs since the last improvement and acts in the epoch in which it reaches the
+patience; torch's ``ReduceLROnPlateau`` acts one epoch later, and its threshold is relative. The best weights are
+restored at the end of training whether or not it stopped early; Lightning's ``EarlyStopping`` restores none.
 """
 
 from __future__ import annotations

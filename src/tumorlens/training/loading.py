@@ -30,7 +30,7 @@ def make_loader(
     return DataLoader(
         images,
         batch_sampler=EpochBatches(sampler, recipe.batch_size, world.rank, world.size),
-        collate_fn=_as_it_is,
+        collate_fn=_as_it_is,  # type: ignore[arg-type]
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_single_thread if workers else None,

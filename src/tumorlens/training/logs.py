@@ -52,8 +52,8 @@ def mlflow_logger(store: str, recipe: Recipe, run: RunFolder) -> Logger:
     except Exception as error:  # MLflow raises its own, its database's and its server's classes
         reason = " ".join(str(error).split())[:200]
         raise TrainingError(
-            f"The MLflow store '{store}' cannot be used ({type(error).__name__}: {reason}): check its address, or leave "
-            "out --mlflow."
+            f"The MLflow store '{store}' cannot be used ({type(error).__name__}: {reason}): check its address, or "
+            "leave out --mlflow."
         ) from error
     return logger
 

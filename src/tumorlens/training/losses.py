@@ -37,9 +37,15 @@ def soft_dice_loss(
 
 
 def tversky_loss(
-    logits: torch.Tensor, masks: torch.Tensor, *, alpha: float, beta: float, smooth: float = 1.0, per_batch: bool = False
+    logits: torch.Tensor,
+    masks: torch.Tensor,
+    *,
+    alpha: float,
+    beta: float,
+    smooth: float = 1.0,
+    per_batch: bool = False,
 ) -> torch.Tensor:
-    """1 minus the Tversky index, false positives weighted ``alpha`` and false negatives ``beta`` (Salehi et al., 2017)."""
+    """1 minus the Tversky index (Salehi et al., 2017): false positives weigh ``alpha``, false negatives ``beta``."""
     probabilities = torch.sigmoid(logits)
     axes = (0, 1, 2, 3) if per_batch else (1, 2, 3)
     hit = (probabilities * masks).sum(dim=axes)
@@ -104,9 +110,7 @@ def _weighted(per_image: Loss, weights: torch.Tensor | None) -> Loss:
 
 def _of_masks(recipe: LossRecipe) -> Loss:
     def dice(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-        return soft_dice_loss(
-            logits, masks, squared=recipe.squared, smooth=recipe.smooth, per_batch=recipe.per_batch
-        )
+        return soft_dice_loss(logits, masks, squared=recipe.squared, smooth=recipe.smooth, per_batch=recipe.per_batch)
 
     def tversky(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
         return tversky_loss(

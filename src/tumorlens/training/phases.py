@@ -64,6 +64,8 @@ class Course(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """End the phase after its epochs, or when early stopping asks for it."""
+        # Processes add up their figures in one order: the progress bar, which only the first has, must not begin.
+        _ = trainer.callback_metrics
         done = trainer.current_epoch + 1 - self.start >= self.phases[self.phase].epochs
         self.over = done or any(isinstance(one, EarlyStop) and one.wants_end for one in self.watchers)
         if self.over and self._is_last:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,8 +114,8 @@ class Recipe(Part):
             len(self.phases) > 1 or any(one.name == "reduce_on_plateau" for one in self.callbacks)
         ):
             raise ValueError(
-                f"the schedule '{self.schedule.name}' decides the rate of every step, which reduce_on_plateau and several "
-                "phases would too: take the schedule constant"
+                f"the schedule '{self.schedule.name}' decides the rate of every step, which reduce_on_plateau and "
+                "several phases would too: take the schedule constant"
             )
         return self
 
@@ -140,8 +141,8 @@ class Recipe(Part):
             if label in (self.labels[name] if self.labels is not None else (name,)):
                 return index
         raise RecipeError(
-            f"The recipe '{self.name}' has the labels {', '.join(self.classes)}, and the data holds images of '{label}': "
-            "name that class in the recipe's labels, or take other data."
+            f"The recipe '{self.name}' has the labels {', '.join(self.classes)}, and the data holds images of "
+            f"'{label}': name that class in the recipe's labels, or take other data."
         )
 
     @property
@@ -160,7 +161,7 @@ class Recipe(Part):
             return self.model_copy(update={"epochs": epochs})
         ends = [sum(one.epochs for one in self.phases[: index + 1]) for index in range(len(self.phases))]
         bounds = [0, *(max(index + 1, round(end * epochs / self.epochs)) for index, end in enumerate(ends))]
-        lengths = [min(after, epochs) - min(before, epochs) for before, after in zip(bounds, bounds[1:], strict=False)]
+        lengths = [min(after, epochs) - min(before, epochs) for before, after in itertools.pairwise(bounds)]
         phases = [
             phase.model_copy(update={"epochs": length})
             for phase, length in zip(self.phases, lengths, strict=True)
@@ -205,7 +206,9 @@ def _from_file(path: Path, inner: str) -> dict[str, Any]:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = [one for one in known if one.startswith(name)][:3] or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    close = [one for one in known if one.startswith(name)][:3] or difflib.get_close_matches(
+        name, known, n=3, cutoff=0.5
+    )
     own = [one for one in known if not one.endswith((".published", ".corrected"))]
     hint = f"did you mean {' or '.join(close)}" if close else f"{', '.join(own)} ship, and the experiments'"
     return f"{hint}; 'tumorlens recipes' lists all {len(known)}"

@@ -46,8 +46,8 @@ class OfflineRecipe(Part):
         small_share: share of the images, smallest tumors first, that ``small_tumors`` draws from.
         augmentation: what a copy is drawn from.
         size: ``(rows, cols)`` at which copies are made, before they are resized to the input; ``None`` for the input's.
-        before_split: copies join the collection before it is divided, as some published work did; copies of a test image
-            then teach the network.
+        before_split: copies join the collection before it is divided, as some published work did; copies of a test
+            image then teach the network.
         seed: of the copies.
     """
 
@@ -71,8 +71,8 @@ class OfflineRecipe(Part):
 class DegradeRecipe(Part):
     """Loss of quality laid on the original pictures before they are prepared.
 
-    ``blur15`` is a Gaussian blur of 15 x 15 pixels, ``down5`` shrinks to a fifth and enlarges again, ``mixed`` is one of
-    both for each image, drawn by the recipe's seed.
+    ``blur15`` is a Gaussian blur of 15 x 15 pixels, ``down5`` shrinks to a fifth and enlarges again, ``mixed`` is one
+    of both for each image, drawn by the recipe's seed.
     """
 
     train: Degradation = "none"

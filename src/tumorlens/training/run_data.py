@@ -152,9 +152,7 @@ def _used(collection: Collection, recipe: Recipe) -> tuple[Record, ...]:
     return tuple(record for record in collection if parts is None or record.part in parts)
 
 
-def _check_parts(
-    recipe: Recipe, split: Split, records: dict[str, tuple[Record, ...]], limit: int | None
-) -> None:
+def _check_parts(recipe: Recipe, split: Split, records: dict[str, tuple[Record, ...]], limit: int | None) -> None:
     for name, part in (("training", "train"), ("validation", "validation")):
         if not records[part]:
             raise DatasetError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,23 +23,20 @@ from tumorlens.evaluation.figures import assign_folds
 from tumorlens.evaluation.intervals import bootstrap_mean
 from tumorlens.inference.ensemble import stacked
 from tumorlens.inference.ensemble_folder import ensemble_manifest
-from tumorlens.inference.manifest import Rule
+from tumorlens.inference.manifest import Manifest, Rule
 from tumorlens.models.keras_init import initialize
-from tumorlens.training.ensembles import (
+from tumorlens.training.ensembles import Fitted, Outcome, lineage, prepare_out, report
+from tumorlens.training.export import OPSET
+from tumorlens.training.keras_semantics import ADAM_EPSILON, Stopper
+from tumorlens.training.members import (
     Common,
-    Outcome,
     Progress,
     Source,
     common_answers,
-    lineage,
     no_progress,
     open_sources,
-    prepare_out,
-    report,
     validation_is_test,
 )
-from tumorlens.training.export import OPSET
-from tumorlens.training.keras_semantics import ADAM_EPSILON, Stopper
 
 Fit = Literal["out-of-fold", "validation", "test"]
 WIDTHS = (64, 32)
@@ -77,7 +76,7 @@ class StackNetwork(nn.Module):
     def __init__(self, inputs: int, classes: int) -> None:
         super().__init__()
         widths = (inputs, *WIDTHS, classes)
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
         initialize(self, "keras")
 
     def forward(self, probabilities: torch.Tensor) -> torch.Tensor:
@@ -105,24 +104,32 @@ def fit_stack(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(fitting.seed)
         network = StackNetwork(rows.shape[1], classes)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # steps as small as these cost twenty times as much where threads share them
+    try:
+        return network.eval(), _epochs(network, torch.from_numpy(rows), torch.from_numpy(truth), fitting)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _epochs(network: StackNetwork, inputs: torch.Tensor, labels: torch.Tensor, fitting: Fitting) -> list[float]:
     optimizer = torch.optim.Adam(network.parameters(), lr=fitting.lr, eps=ADAM_EPSILON)
-    inputs, labels = torch.from_numpy(rows), torch.from_numpy(truth)
     rng = np.random.default_rng(fitting.seed)
     stopper, losses = Stopper("min", fitting.patience), []
     for epoch in range(fitting.epochs):
         total = 0.0
-        order = rng.permutation(len(rows))
-        for start in range(0, len(rows), fitting.batch_size):
+        order = rng.permutation(len(inputs))
+        for start in range(0, len(inputs), fitting.batch_size):
             chosen = torch.from_numpy(order[start : start + fitting.batch_size])
             loss = functional.cross_entropy(network(inputs[chosen]), labels[chosen])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += float(loss.detach()) * len(chosen)
-        losses.append(total / len(rows))
+        losses.append(total / len(inputs))
         if stopper.update(losses[-1], epoch)[1]:
             break
-    return network.eval(), losses
+    return losses
 
 
 def out_of_fold_logits(
@@ -231,17 +238,8 @@ def stack(
     facts["parity"] = manifest.parity
     logits = answer(network, stacked(test.probabilities)) / temperature
     probabilities = functional.softmax(torch.from_numpy(logits), dim=1).numpy()
-    return report(
-        out,
-        sources,
-        test,
-        manifest,
-        probabilities,
-        export=True,
-        stack=content,
-        fit=facts,
-        published=_published(sources),
-    )
+    fitted = Fitted(content, facts, _published(sources))
+    return report(out, sources, test, manifest, probabilities, export=True, fitted=fitted)
 
 
 def _apart(validation: Common, test: Common) -> Common:
@@ -280,12 +278,8 @@ def _manifest(
     fitting: Fitting,
     epochs: int,
     temperature: float,
-) -> Any:
-    import hashlib
-
-    rule = Rule(
-        name="stacking", fitted_on=fit, leaking=fit == "test", sha256=hashlib.sha256(content).hexdigest()
-    )
+) -> Manifest:
+    rule = Rule(name="stacking", fitted_on=fit, leaking=fit == "test", sha256=hashlib.sha256(content).hexdigest())
     training = lineage(sources, f"stack {fit}", seed=fitting.seed, epochs=epochs)
     return ensemble_manifest(
         [one.part for one in sources],

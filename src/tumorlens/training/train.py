@@ -113,8 +113,8 @@ def with_options(recipe: Recipe, options: Options) -> Recipe:
     check_precision(recipe)
     if recipe.batch_size < options.world.size:
         raise UsageError(
-            f"A batch of {recipe.batch_size} images cannot be divided among {options.world.size} processes: ask for fewer "
-            "with --devices, or for a larger batch with --set batch_size=N."
+            f"A batch of {recipe.batch_size} images cannot be divided among {options.world.size} processes: ask for "
+            "fewer with --devices, or for a larger batch with --set batch_size=N."
         )
     return recipe if options.epochs is None else recipe.with_epochs(options.epochs)
 

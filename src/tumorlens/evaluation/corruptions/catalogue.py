@@ -23,8 +23,8 @@ FAMILIES: tuple[Family, ...] = (
         "Sharpness",
         "sigma of {:g} % of the longer side",
         (0.25, 0.5, 0.75, 1.2, 1.8),
-        "Poor focus of a whole slice; at a field of view of 230 mm sigma is 0.6, 1.2, 1.7, 2.8 and 4.1 mm. The published "
-        "blur of 15 x 15 pixels is 1.2 % of 224 pixels.",
+        "Poor focus of a whole slice; at a field of view of 230 mm sigma is 0.6, 1.2, 1.7, 2.8 and 4.1 mm. The "
+        "published blur of 15 x 15 pixels is 1.2 % of 224 pixels.",
         change=sharpness.gaussian_blur,
     ),
     Family(
@@ -40,7 +40,7 @@ FAMILIES: tuple[Family, ...] = (
         "jpeg",
         "JPEG",
         "Sharpness",
-        "JPEG quality {:g}",
+        "quality {:g}",
         (50, 30, 20, 10, 5),
         "Pictures saved for slides and messages; quality on the scale of libjpeg, where 75 is usual.",
         change=sharpness.jpeg,
@@ -103,7 +103,7 @@ FAMILIES: tuple[Family, ...] = (
         "contrast",
         "Contrast",
         "Intensity",
-        "contrast times or divided by {:g}",
+        "times or divided by {:g}",
         (1.25, 1.5, 2, 3, 5),
         "A window set too narrow, which clips, or too wide, which leaves few of the 256 grey levels.",
         change=intensity.contrast,
@@ -159,7 +159,8 @@ FAMILIES: tuple[Family, ...] = (
         "Position",
         "orientation {:g}",
         (1, 2, 3, 4, 5),
-        "Orientation lost: 1 mirrored left-right, 2 up-down, 3 a half turn, 4 a quarter turn, 5 rows and columns swapped.",
+        "Orientation lost: 1 mirrored left-right, 2 up-down, 3 a half turn, 4 a quarter turn, 5 rows and columns "
+        "swapped.",
         move=geometry.flip,
     ),
     Family(

@@ -1,4 +1,4 @@
-"""What a corruption is: a family that says how, and one strength of it that can be applied to a picture and its mask."""
+"""What a corruption is: a family that says how, and one strength of it, for a picture and its mask."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Corruption:
 
 def side(pixels: Pixels) -> int:
     """Longer side in pixels, which lengths are stated against: 224 px and 512 px of one head then look alike."""
-    return max(pixels.shape)
+    return int(max(pixels.shape))
 
 
 def signal(pixels: Pixels) -> float:

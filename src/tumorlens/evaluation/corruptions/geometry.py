@@ -48,11 +48,11 @@ def flip(pixels: Pixels, kind: float, rng: np.random.Generator, method: int) -> 
 def border(pixels: Pixels, percent: float, rng: np.random.Generator, method: int) -> Pixels:
     """A grey or white frame around the picture, as of a screenshot: ``percent`` of the longer side on each side.
 
-    A mask, whose highest value is the tumor itself, gets an empty frame.
+    A mask gets an empty frame.
     """
     width = max(1, round(side(pixels) * percent / 100))
     low, high = float(pixels.min()), float(pixels.max())
-    level = low if method == cv2.INTER_NEAREST else low + rng.uniform(0.4, 1.0) * (high - low)
+    level = 0.0 if method == cv2.INTER_NEAREST else low + rng.uniform(0.4, 1.0) * (high - low)
     return np.pad(pixels, width, constant_values=level)
 
 

@@ -40,5 +40,5 @@ def jpeg(pixels: Pixels, quality: float, rng: np.random.Generator) -> Pixels:
         return pixels
     grey = np.rint((pixels - low) * (255 / (high - low))).astype(np.uint8)
     _, coded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
-    found = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)
-    return np.asarray(low + found.astype(np.float32) * ((high - low) / 255), dtype=np.float32)
+    found = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), dtype=np.float32)
+    return np.asarray(low + found * ((high - low) / 255), dtype=np.float32)
