@@ -1,6 +1,6 @@
 """Fit the gate and write its folder: model.onnx, manifest.json, card.md.
 
-    python scripts/fit_gate.py --data DATASETS --negatives SOURCES --out OUT [--seed 0] [--epochs 10]
+    python scripts/fit_gate.py --data DATASETS --negatives SOURCES --out OUT [--seed 0] [--epochs 18]
 
 ``DATASETS`` holds the collections (nickparvar-224, sartaj-256, figshare-256; lgg-256 is a test alone). ``SOURCES`` is
 what ``scripts/gate_sources.py`` laid out: ``fit/<kind>/<source>/*.png``, ``test/<kind>/<source>/*.png`` and
@@ -49,16 +49,20 @@ PREPROCESSING = Preprocessing(size=(64, 64), crop="none", fit="letterbox", perce
 MADE = 400
 PHANTOMS = 150
 HELD_OUT = 8
-REFUSED_BRAINS = 0.005
+REFUSED_BRAINS = 0.01
+REPEATED = 4
+"""Times that slices of sartaj without tumor, the most varied and the fewest, are added to all."""
 LIMITS = (
-    "It falls short of its aims: other organs and CT of the head are let through too often (see refused_organ and"
-    " refused_xray_ct), and small crops of a brain, thin slabs and coarse coronal or sagittal reformats are "
-    "refused too often.",
-    "The classes without tumor of nickparvar and sartaj hold CT of the head under the name of MRI: most pictures "
-    "refused there are CT, and some taught the gate that CT passes; of LGG the refused slices lie beyond the "
-    "brain, and none with a tumor was refused.",
-    "It answers whether a picture looks like a slice of a head in MRI; it knows neither the sequence nor the quality.",
-    "Slices above or below the brain (chin, neck, crown) lie on the border, and may go either way.",
+    "It falls short of some aims. Of other things than heads it refuses 82.5 % of other organs, 93.3 % of noise and "
+    "94.8 % of photos, where 95 % was the aim; text, drawings and CT or X-ray of the body reach it.",
+    "It refuses more than the 1 % aimed at of sartaj (5.3 %), nickparvar (1.3 %) and LGG (6.3 % of all slices, and "
+    "none with a tumor). Of the pictures without tumor of sartaj and nickparvar that earlier gates refused, nearly all "
+    "were CT; of LGG's, noise, crown, jaw or artefact.",
+    "CT of the head is not reliably told from MRI: the collections it learnt from hold head CTs labelled as MRI.",
+    "It answers whether a picture looks like a slice of a head; it knows neither the sequence nor the quality.",
+    "Slices above or below the brain (chin, neck, crown) lie on the border, and may go either way; so do slices whose "
+    "head is a small part of the frame, or that are very small themselves.",
+    "Abdomen in MRI is let through in a quarter of the cases (74.2 % refused).",
     "Other organs and CT of the head were tested on the slices of a handful of volumes, not on many patients.",
     "An MRI with the skull removed, of an animal, or of a newborn was tested on few pictures or none.",
     "Pictures made to deceive it will.",
@@ -135,13 +139,18 @@ def normalized(pictures: torch.Tensor) -> torch.Tensor:
     return (pictures.float() / 255 - float(PREPROCESSING.mean)) / float(PREPROCESSING.std)
 
 
-def fit(pictures: torch.Tensor, truths: torch.Tensor, epochs: int, seed: int, batch: int = 128) -> GateNetwork:
+def fit(
+    pictures: torch.Tensor, truths: torch.Tensor, epochs: int, seed: int, start: Path | None = None, batch: int = 128
+) -> GateNetwork:
     """Train with AdamW on a one-cycle schedule and slightly smoothed labels; each epoch mirrors and turns anew."""
     torch.manual_seed(seed)
     network = GateNetwork().to(memory_format=torch.channels_last)  # half the time on a processor
+    if start is not None:
+        network.load_state_dict(torch.load(start, weights_only=True))
+    rate = 4e-3 if start is None else 2e-3
     steps = epochs * (len(pictures) // batch)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=4e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     loss_of = nn.BCEWithLogitsLoss()
     for epoch in range(epochs):
         begun, losses, right = time.perf_counter(), [], []
@@ -171,7 +180,7 @@ def answers(network: GateNetwork, pictures: torch.Tensor) -> NDArray[np.float64]
 
 
 def place_border(network: GateNetwork, logits: NDArray[np.float64], truths: NDArray[np.bool_]) -> float:
-    """Move the logits so that 0 is the border: as high as at most 0.5 % of held-out brains lie below it.
+    """Move the logits so that 0 is the border: as high as at most 1 % of held-out brains lie below it.
 
     Where a lower border already refuses 99 % of the others, the middle between the two is taken.
     """
@@ -243,8 +252,9 @@ def main() -> None:
     for name in ("--data", "--negatives", "--out"):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--pictures", type=int, default=24_000, help="varied pictures to draw")
+    parser.add_argument("--epochs", type=int, default=18)
+    parser.add_argument("--pictures", type=int, default=30_000, help="varied pictures to draw")
+    parser.add_argument("--start", type=Path, help="weights to go on from, as this script left them in OUT-network.pt")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--measure-only", action="store_true", help="measure the model that OUT already holds")
     parser.add_argument("--describe-only", action="store_true", help="write limits and card anew for OUT")
@@ -264,6 +274,10 @@ def main() -> None:
     (out / CARD_FILE).write_text(card(manifest, sources, speed_ms(out)), encoding="utf-8")
 
 
+def _without_tumor(path: Path) -> bool:
+    return "sartaj" in str(path) and path.parent.name.startswith("no")
+
+
 def licences(negatives: Path) -> str:
     """Licences of all that fits: those of the collections, then each source's own."""
     rows = json.loads((negatives / "sources.json").read_text(encoding="utf-8"))
@@ -281,12 +295,12 @@ def _fit_and_export(arguments: argparse.Namespace, out: Path) -> None:
     fit_others, held_others, other_files = others(arguments.negatives / "fit")
     fit_files += sorted((arguments.negatives / "fit" / "brain").rglob("*.png"))
     print(f"{len(fit_files)} slices and {sum(map(len, fit_others.values()))} other pictures fit", flush=True)
-    slices = [load_grey(path) for path in fit_files]
+    slices = [load_grey(path) for path in fit_files + REPEATED * [one for one in fit_files if _without_tumor(one)]]
     plain, workers = PREPROCESSING.plain(), arguments.workers
     slices += phantoms(PHANTOMS, seed)
     images = GateImages(slices, fit_others, made(MADE, seed), plain, arguments.pictures, seed)
     print("pictures are being drawn", flush=True)
-    network = fit(*draw(images, workers), arguments.epochs, seed)
+    network = fit(*draw(images, workers), arguments.epochs, seed, arguments.start)
     held_brains = [load_grey(path) for path in held_files]
     held = GateImages(held_brains, held_others, made(MADE // 8, seed + 1), plain, 4000, seed + 1)
     pictures, targets = draw(held, workers)
@@ -299,6 +313,7 @@ def _fit_and_export(arguments: argparse.Namespace, out: Path) -> None:
         f"held out: {np.mean(plain_logits <= border):.2%} of brains, varied {np.mean(logits[truths] <= border):.2%}, "
         f"and {np.mean(logits[~truths] <= border):.2%} of others refused at logit {border:.2f}"
     )
+    torch.save(network.state_dict(), out.with_name(out.name + "-network.pt"))
     export(network, out / MODEL_FILE)
     environment = describe_environment()
     splits = load_split("nickparvar-clusters"), load_split("figshare-groups")

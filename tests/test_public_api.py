@@ -65,7 +65,7 @@ def test_rooms_export_what_they_name(room: str) -> None:
 
 
 def test_signatures_that_users_rely_on() -> None:
-    assert list(inspect.signature(tumorlens.analyze).parameters) == ["scan", "spacing_mm", "slice"]
+    assert list(inspect.signature(tumorlens.analyze).parameters) == ["scan", "spacing_mm", "slice", "gate"]
     assert next(iter(inspect.signature(tumorlens.analyze_many).parameters)) == "inputs"
     for name in ("label", "probabilities", "mask", "regions", "activation_map"):
         assert name in tumorlens.Analysis.__dataclass_fields__

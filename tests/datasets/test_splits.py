@@ -12,7 +12,11 @@ from tumorlens.errors import DatasetError
 from tumorlens.labels import TumorClass
 
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.json"))
-HASHES = {"figshare-groups": "378a75d89a01", "nickparvar-clusters": "4c20ba034f0d"}
+HASHES = {
+    "figshare-groups": "378a75d89a01",
+    "nickparvar-clusters": "4c20ba034f0d",
+    "nickparvar-leak-free": "b82615bd57d4",
+}
 MADE = Split("made", "any", "by hand", ("a", "b"), ("c",), ("d",), ("e",))
 
 
@@ -85,9 +89,11 @@ def test_hashes_of_the_shipped_splits_stand() -> None:
 @pytest.mark.parametrize(("name", "folder"), [("nickparvar", "nickparvar-224"), ("figshare", "figshare-256")])
 def test_shipped_split_divides_the_whole_collection(real_data: Callable[[str], Path], name: str, folder: str) -> None:
     collection = load_collection(name, real_data(folder))
-    (split,) = (one for one in map(load_split, SHIPPED) if one.collection == name)
-    ids = {*split.train, *split.validation, *split.test, *split.left_out}
-    assert ids == {record.id for record in collection}
+    found = [one for one in map(load_split, SHIPPED) if one.collection == name]
+    assert found
+    for split in found:
+        ids = {*split.train, *split.validation, *split.test, *split.left_out}
+        assert ids == {record.id for record in collection}
 
 
 @pytest.mark.data
@@ -96,6 +102,13 @@ def test_nickparvar_test_part_is_the_published_one_and_teaches_nothing(real_data
     collection = load_collection("nickparvar", real_data("nickparvar-224"))
     assert split.test == tuple(record.id for record in collection.part("Testing"))
     assert {*split.train, *split.validation} == {record.id for record in collection.part("Training")}
+
+
+def test_the_leak_free_split_takes_its_test_images_from_the_published_ones() -> None:
+    whole, free = load_split("nickparvar-clusters"), load_split("nickparvar-leak-free")
+    assert len(free.test) == 241
+    assert {*free.test, *free.left_out} == set(whole.test)
+    assert {*free.train, *free.validation} == {*whole.train, *whole.validation}
 
 
 @pytest.mark.data

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from tumorlens.errors import InputError
 from tumorlens.evaluation.predictions import Outlines, Predictions, read_predictions
 
+pytestmark = pytest.mark.extra_eval
+
 
 def test_a_table_survives_csv() -> None:
     before = made_predictions()

@@ -74,7 +74,7 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
 
 def refused(tab: Tab, path: Path) -> None:
     tab.add(path)
-    expect(tab.page.locator(".refusal h1")).to_have_text(REFUSED)
+    expect(tab.page.locator(".refusal h1")).to_have_text(REFUSED, timeout=20_000)
 
 
 @pytest.mark.parametrize("context", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 844}}])

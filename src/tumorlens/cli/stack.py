@@ -52,7 +52,7 @@ def stack(
 
     for module in NEEDED:
         require(module, "train")
-    from tumorlens.cli._ensembles import answering, print_outcome
+    from tumorlens.cli._ensembles import answering, print_ensemble
     from tumorlens.training.stacking import Fitting
     from tumorlens.training.stacking import stack as run_stack
 
@@ -69,4 +69,4 @@ def stack(
             interval = f"{score['low']:.4f} to {score['high']:.4f}"
             said = f"Accuracy on folds left out of the fit: {score['value']:.4f} ({interval})"
         lines.append(said)
-    print_outcome(outcome, out, *lines)
+    print_ensemble(outcome.title, outcome.table, [*lines, *outcome.sentences(out)])

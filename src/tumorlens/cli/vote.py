@@ -54,7 +54,7 @@ def vote(
 
     for module in NEEDED:
         require(module, "eval")
-    from tumorlens.cli._ensembles import answering, print_outcome
+    from tumorlens.cli._ensembles import answering, print_ensemble
     from tumorlens.training.ensembles import vote as run_vote
 
     numbers = _numbers(weights)
@@ -67,7 +67,7 @@ def vote(
             f"{one.name} {weight:.3f}" for one, weight in zip(outcome.manifest.members, chosen.weights, strict=True)
         )
         lines.append(f"Weights: {said}")
-    print_outcome(outcome, out, *lines)
+    print_ensemble(outcome.title, outcome.table, [*lines, *outcome.sentences(out)])
 
 
 def _numbers(weights: str | None) -> tuple[float, ...]:

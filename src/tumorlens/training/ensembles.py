@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tumorlens._version import __version__
 from tumorlens.errors import OutputError, UsageError
-from tumorlens.evaluation.compare import Compared, Entrant, compare, write_comparison
+from tumorlens.evaluation.compare import Compared, Entrant, compare, figure_table, write_comparison
 from tumorlens.evaluation.predictions import Predictions
 from tumorlens.evaluation.report import metrics_of, write_classification_report
 from tumorlens.evaluation.setting import Setting
@@ -70,6 +70,24 @@ class Outcome:
     compared: Compared
     export: Path | None
     record: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """Which ensemble this is."""
+        return f"{self.manifest.id}: {self.manifest.title}"
+
+    @property
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Heads and rows of the figures of members and ensemble, for people."""
+        return figure_table(self.compared)
+
+    def sentences(self, out: Path) -> list[str]:
+        """What was measured, whether it leaks, and what lies in ``out``."""
+        said = [f"Measured on {self.compared.images:,} test images that all have in common."]
+        if self.manifest.rule is not None and self.manifest.rule.leaking:
+            said.append("This ensemble LEAKS: test images took part in its fit, so its figures flatter it.")
+        said.append(f"The report is {out / 'report.html'}, members side by side {out / 'members' / 'report.html'}")
+        return said if self.export is None else [*said, f"The ensemble is the model folder {self.export}"]
 
 
 def prepare_out(out: Path) -> None:

@@ -19,7 +19,7 @@ from tumorlens.preprocessing import Preprocessing
 Grey = NDArray[np.uint8]
 LONGEST = 160
 SCANS = ("organ", "xray_ct")
-SHARES = {"organ": 2.5, "xray_ct": 2.0, "photo": 1.5}
+SHARES = {"organ": 4.0, "xray_ct": 2.0, "photo": 2.0, "noise": 2.5}
 """How often pictures of a kind are drawn, against 1: those that are hard to tell from a head come oftener."""
 
 
@@ -205,9 +205,9 @@ def vary_brain(picture: Grey, rng: np.random.Generator) -> Grey:
     if rng.random() < 0.06:
         picture = thick(picture, rng)
     drawn = float(rng.random())
-    if drawn < 0.06:
+    if drawn < 0.02:
         picture = crown(picture, rng)
-    elif drawn < 0.14:
+    elif drawn < 0.08:
         picture = shrink(picture, rng, 0.15)
     picture = np.rot90(picture, int(rng.integers(4)))
     if rng.random() < 0.5:

@@ -246,9 +246,9 @@ def card(manifest: Manifest, sources: Mapping[str, Mapping[str, Any]], milliseco
         ),
         "",
         "The border was placed on held-out pictures of the fitting sources, brain MRI as it is and varied as in "
-        "fitting: as high as lets 99.5 % of it through, or halfway to where 99 % of the others are refused. The makers "
-        "of pictures were extended after the errors of an earlier gate on these tests were seen, so the figures may "
-        "flatter a little, of other organs above all.",
+        "fitting: as high as lets 99 % of it through, or halfway to where 99 % of the others are refused. The makers "
+        "of pictures, their weights and the share of brains that the border may refuse were chosen after the errors of "
+        "earlier gates on these tests were seen, so the figures may flatter, of other organs above all.",
         "",
         "## Limits",
         "",
@@ -257,7 +257,7 @@ def card(manifest: Manifest, sources: Mapping[str, Mapping[str, Any]], milliseco
         "## Recipe",
         "",
         "`python scripts/gate_sources.py SOURCES`, then `python scripts/fit_gate.py --data DATASETS --negatives "
-        f"SOURCES --out OUT` (seed {training.seed}, {training.epochs} epochs).",
+        f"SOURCES --out OUT --seed {training.seed}` ({training.epochs} epochs).",
         "",
     ]
     return "\n".join(lines)

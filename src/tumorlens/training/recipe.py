@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tumorlens.augmentation import Augmentation
 from tumorlens.errors import RecipeError
@@ -72,6 +72,12 @@ class Recipe(Part):
     version: str = "1"
     licence: str = "Apache-2.0"
     limits: tuple[str, ...] = ()
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        # YAML reads a bare 32 as a number.
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _check_task(self) -> Recipe:

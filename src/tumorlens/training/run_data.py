@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from tumorlens.datasets.catalogue import load_collection
@@ -18,6 +19,8 @@ from tumorlens.training.prepare import Preparation, Progress, prepare_phantoms, 
 from tumorlens.training.recipe import Recipe
 
 PHANTOM_SEED = 7919
+# The recipes of a study divide the same collection alike, and finding near-duplicates takes seconds.
+_split_by_rule = lru_cache(maxsize=4)(make_split)
 PARTS = ("train", "validation", "test")
 
 
@@ -80,7 +83,8 @@ def plan_data(recipe: Recipe, root: Path, limit: int | None, split: Split | None
     if offline is not None and offline.before_split:
         collection = Collection(collection.name, collection.root, with_copies(_used(collection, recipe), offline))
     if split is None:
-        split = make_split(collection, rule) if isinstance(rule := recipe.data.split, SplitRule) else load_split(rule)
+        rule = recipe.data.split
+        split = _split_by_rule(collection, rule) if isinstance(rule, SplitRule) else load_split(rule)
     if split.collection != recipe.data.collection:
         raise RecipeError(
             f"The split '{split.name}' divides '{split.collection}', and the recipe's collection is "
