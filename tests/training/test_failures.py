@@ -128,7 +128,8 @@ def test_dry_run_says_what_a_run_would_be_and_writes_nothing(classes_data: Any, 
 def test_mlflow_store_receives_the_figures(
     classes_data: Any, train_made: Train, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    mlflow = pytest.importorskip("mlflow", reason="data absent: mlflow is an extra of its own")
+    import mlflow
+
     monkeypatch.setattr("tumorlens.training.finalize.finalize", lambda *given: None)
     changes = {"model": {"name": "ann", "parameters": {"nodes": 8}}, "resolution": []}
     store = (tmp_path / "store").as_uri()
