@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "web"))
@@ -40,9 +40,8 @@ def main() -> None:
             correct(dark)
             after = dark.page.url.rsplit("/", 1)[1]
             dark.open(f"#/compare/{before}/{after}")
-            dark.page.wait_for_function(
-                "[...document.querySelectorAll('.hud-levels')].filter((e) => e.textContent).length === 2"
-            )
+            for number in range(2):
+                expect(dark.page.locator(".hud-levels").nth(number)).not_to_be_empty()
             save(dark.page, "web-compare.png")
             dark.close()
             browser.close()

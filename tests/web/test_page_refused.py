@@ -171,8 +171,16 @@ def test_classes_that_remain_possible_and_the_interval_are_shown(
         area = sum(region["area_px"] for region in analysis["regions"])
         row = tab.page.locator("tr[data-row=interval]")
         expect(row).to_contain_text("90\u202f% interval")
-        low, high = row.locator("td").inner_text().split(" to ")
+        low, high = row.locator("td").inner_text().removesuffix("\u202fpx").split(" to ")
         assert [int(one.replace(",", "")) for one in (low, high)] == pytest.approx([area * 0.5, area * 1.5], abs=1)
         assert tab.serious() == []
+        tab.page.locator(".brand").click()
+        tab.page.get_by_role("button", name="Glioma Phantom").click()
+        tab.result()
+        # With the spacing known there are two columns, and the table must still fit into the window.
+        expect(row).to_contain_text("mm\u00b2")
+        table = tab.page.locator("table.sizes").bounding_box()
+        width = tab.page.evaluate("document.documentElement.clientWidth")
+        assert table is not None and table["x"] + table["width"] <= width
     finally:
         server.stop()

@@ -121,13 +121,13 @@ function row(name, { mm, px }, known, square = false) {
 function intervalRow(item, known) {
   const found = item.analysis.area_interval;
   if (!found || item.corrected) return null;
-  const text = ([low, high]) => t("measure.range", { low: number(low, 0), high: number(high, 0) });
+  const text = ([low, high], unit) => t("measure.range", { low: number(low, 0), high: quantity(high, t(unit), 0) });
   return h(
     "tr",
     { data: { row: "interval" }, title: t("measure.interval.text") },
     h("th", { scope: "row" }, t("measure.interval", { share: number(found.coverage * 100, 0) })),
-    known && h("td", {}, text(found.mm2)),
-    h("td", {}, text(found.px)),
+    // One cell: a range in both units would make the table wider than its card.
+    h("td", { colspan: known ? "2" : null }, known ? text(found.mm2, "unit.mm2") : text(found.px, "unit.px")),
   );
 }
 
