@@ -22,7 +22,7 @@ from tumorlens.training.recipe import Recipe, load_recipe, recipe_names
 from tumorlens.training.results import run_figures
 from tumorlens.training.train import Options, train
 
-SIZES = {"e_cnn": 96, "a_cnn6": 96, "inception_v3": 96, "xception": 96, "vgg": 64}
+SIZES = {"timm resnet10t": 96, "e_cnn": 96, "a_cnn6": 96, "inception_v3": 96, "xception": 96, "vgg": 64}
 COLUMNS = ("recipe", "input", "images", "epochs", "parameters_mb", "accuracy_or_dice", "parity", "seconds", "error")
 
 

@@ -20,6 +20,8 @@ from tumorlens.inference.session import ModelSession
 
 SET_COVERAGE, AREA_COVERAGE = 0.99, 0.9
 SPREAD = (0.1, 0.6)
+WORTHLESS = 1e-4
+"""An interval that reaches this far down, or as far up, says nothing: the outlines of such a model are noise."""
 
 
 def fit_prediction_sets(
@@ -60,10 +62,12 @@ def fit_area_interval(session: ModelSession, records: Sequence[Record], data: st
         low, high = fit_area_factors(np.ones(len(scaled)), scaled, AREA_COVERAGE)
     except EvaluationError:
         return None
+    if not WORTHLESS < low <= high < 1 / WORTHLESS:
+        return None
     return AreaInterval(
         coverage=AREA_COVERAGE,
-        low=round(low, 5),
-        high=round(high, 5),
+        low=float(f"{low:.5g}"),
+        high=float(f"{high:.5g}"),
         spread=SPREAD,
         images=len(scaled),
         data=data,
