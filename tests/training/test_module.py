@@ -63,3 +63,21 @@ def test_training_images_follow_the_resolution_and_masks_stay_binary(masks_data:
     images, masks = module._scaled(batch)
     assert images.shape == masks.shape == (2, 1, 64, 32)  # multiples of 32 next to half the size
     assert set(masks.unique().tolist()) <= {0.0, 1.0}
+
+
+def test_deep_supervision_averages_the_loss_of_every_head(masks_data: Any, monkeypatch: Any) -> None:
+    network = {"name": "unet_pp", "parameters": {"deep_supervision": True, "features": [4, 4, 8, 8, 8, 4]}}
+    module = module_of(masks_data, model=network, loss={"name": "dice"}, resolution=[]).train()
+    heads = [torch.full((2, 1, 64, 64), value) for value in (-9.0, 0.0, 9.0)]
+    batch = {"image": torch.rand(2, 1, 64, 64), "mask": torch.ones(2, 1, 64, 64)}
+    real = module.network(batch["image"])
+    assert isinstance(real, list) and len(real) > 1
+    monkeypatch.setattr(module.network, "forward", lambda images: heads)
+    logged: list[torch.Tensor] = []
+    monkeypatch.setattr(module, "_share", lambda count: 1.0)
+    monkeypatch.setattr(module, "_log", lambda part, loss, logits, target: logged.append(logits))
+    monkeypatch.setattr(type(module), "current_epoch", 0)
+    loss = module.training_step(batch, 0)
+    expected = [float(module.loss(one, batch["mask"])) for one in heads]
+    assert float(loss) == pytest.approx(sum(expected) / 3)
+    assert torch.equal(logged[0], heads[-1])

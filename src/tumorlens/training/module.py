@@ -77,8 +77,11 @@ class TumorModule(lightning.LightningModule):
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         """Loss of one batch."""
         images, target = self._scaled(batch)
-        logits = self.network(images.contiguous(memory_format=torch.channels_last)).float()
-        loss = self.loss(logits, target)
+        answer = self.network(images.contiguous(memory_format=torch.channels_last))
+        # Under deep supervision a list, the finest last: each is compared with the target (Lee et al., AISTATS 2015).
+        heads = [one.float() for one in answer] if isinstance(answer, list) else [answer.float()]
+        logits = heads[-1]
+        loss = torch.stack([self.loss(one, target) for one in heads]).mean()
         self._check(loss, f"epoch {self.current_epoch}, step {index}")
         self._log("train", loss, logits.detach(), target)
         return loss * self._share(len(target))
