@@ -139,15 +139,11 @@ def normalized(pictures: torch.Tensor) -> torch.Tensor:
     return (pictures.float() / 255 - float(PREPROCESSING.mean)) / float(PREPROCESSING.std)
 
 
-def fit(
-    pictures: torch.Tensor, truths: torch.Tensor, epochs: int, seed: int, start: Path | None = None, batch: int = 128
-) -> GateNetwork:
+def fit(pictures: torch.Tensor, truths: torch.Tensor, epochs: int, seed: int, batch: int = 128) -> GateNetwork:
     """Train with AdamW on a one-cycle schedule and slightly smoothed labels; each epoch mirrors and turns anew."""
     torch.manual_seed(seed)
     network = GateNetwork().to(memory_format=torch.channels_last)  # half the time on a processor
-    if start is not None:
-        network.load_state_dict(torch.load(start, weights_only=True))
-    rate = 4e-3 if start is None else 2e-3
+    rate = 4e-3
     steps = epochs * (len(pictures) // batch)
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
@@ -254,7 +250,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=18)
     parser.add_argument("--pictures", type=int, default=30_000, help="varied pictures to draw")
-    parser.add_argument("--start", type=Path, help="weights to go on from, as this script left them in OUT-network.pt")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--measure-only", action="store_true", help="measure the model that OUT already holds")
     parser.add_argument("--describe-only", action="store_true", help="write limits and card anew for OUT")
@@ -300,7 +295,7 @@ def _fit_and_export(arguments: argparse.Namespace, out: Path) -> None:
     slices += phantoms(PHANTOMS, seed)
     images = GateImages(slices, fit_others, made(MADE, seed), plain, arguments.pictures, seed)
     print("pictures are being drawn", flush=True)
-    network = fit(*draw(images, workers), arguments.epochs, seed, arguments.start)
+    network = fit(*draw(images, workers), arguments.epochs, seed)
     held_brains = [load_grey(path) for path in held_files]
     held = GateImages(held_brains, held_others, made(MADE // 8, seed + 1), plain, 4000, seed + 1)
     pictures, targets = draw(held, workers)

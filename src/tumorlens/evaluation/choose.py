@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tumorlens.datasets.catalogue import CATALOGUE, load_collection
 from tumorlens.datasets.records import Collection, Record
 from tumorlens.datasets.splits import Split, load_split
 from tumorlens.errors import DatasetError, TumorlensError, UsageError
-from tumorlens.evaluation.setting import UNKNOWN_REFERENCE, Degrade
+from tumorlens.evaluation.setting import UNKNOWN_REFERENCE
 from tumorlens.inference.manifest import MANIFEST_FILE, Manifest, read_manifest
 from tumorlens.inference.shipped import shipped_model, shipped_models
 
@@ -151,24 +148,6 @@ def find_taught(
     if not records:
         return None, UNKNOWN_REFERENCE
     return records, f"{len(records):,} training and validation images of the split {own.name}"
-
-
-def find_degradation(name: str) -> Degrade:
-    """The degradation of that name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    # The suite of corruptions knows the published degradations too; it is asked where it is there.
-    for module, function in (("corruptions", "corruption"), ("degradations", "degradation")):
-        place = f"tumorlens.evaluation.{module}"
-        if importlib.util.find_spec(place) is not None:
-            lookup: Any = getattr(importlib.import_module(place), function)
-            found: Degrade | None = lookup(name)
-            if found is not None:
-                return found
-            break
-    raise UsageError(f"The degradation '{name}' changes nothing: leave --degrade out.")
 
 
 def _own_split(subject: Subject) -> Split | None:

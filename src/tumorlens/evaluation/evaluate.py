@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tumorlens.errors import EvaluationError, OutputError, UsageError
 from tumorlens.evaluation.calibration import BINS
-from tumorlens.evaluation.choose import Choice, Subject, find_degradation
+from tumorlens.evaluation.choose import Choice, Subject
+from tumorlens.evaluation.corruptions import corruption
 from tumorlens.evaluation.predict import Answered, outline, predict, truth_of
 from tumorlens.evaluation.predictions import Outlines, Predictions
 from tumorlens.evaluation.report import (
@@ -66,7 +67,7 @@ def evaluate(
     check_out(out)
     if task == "classification":
         check_enough(subject, choice)
-    change = None if degrade is None else find_degradation(degrade)
+    change = None if degrade is None else corruption(degrade)
     part = out.with_name(f".{out.name}.part")
     key = _key(subject, choice, degrade)
     _begin(part, out, key)
@@ -131,7 +132,7 @@ def _setting(
         grouped_by=answered.grouped_by,
         neighbour=answered.neighbour,
         degrade=degrade,
-        change=None if degrade is None else find_degradation(degrade),
+        change=None if degrade is None else corruption(degrade),
         seconds=answered.seconds,
         records=answered.records,
         published=subject.published,
