@@ -23,10 +23,13 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     rate = recipe.phases[0].lr or settings.lr if recipe.phases else settings.lr
     if settings.name == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum)
+    # The fused step unscales the gradients of fp16 itself, and Lightning does not clip gradients that are still scaled.
+    fused = recipe.precision != "fp16"
     if settings.name == "adamw":
-        return torch.optim.AdamW(groups, lr=rate, eps=settings.eps or TORCH_EPSILON)
-    kind = torch.optim.Adam if settings.name == "adam" else torch.optim.Adamax
-    return kind(groups, lr=rate, eps=settings.eps or ADAM_EPSILON)
+        return torch.optim.AdamW(groups, lr=rate, eps=settings.eps or TORCH_EPSILON, fused=fused)
+    if settings.name == "adam":
+        return torch.optim.Adam(groups, lr=rate, eps=settings.eps or ADAM_EPSILON, fused=fused)
+    return torch.optim.Adamax(groups, lr=rate, eps=settings.eps or ADAM_EPSILON)
 
 
 def with_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, total_steps: int) -> Any:

@@ -16,6 +16,7 @@ from tumorlens.errors import OutputError, TrainingError, UsageError
 from tumorlens.training.curves import draw_curves
 from tumorlens.training.fit import check_precision, fit, history
 from tumorlens.training.logs import kept_log, mlflow_logger
+from tumorlens.training.memory import keep_freed_memory
 from tumorlens.training.module import TumorModule
 from tumorlens.training.recipe import Recipe
 from tumorlens.training.run import RunFolder
@@ -83,6 +84,7 @@ def train(recipe: Recipe, data: Path, out: Path, options: Options | None = None)
     """
     options = options or Options()
     recipe = with_options(recipe, options)
+    keep_freed_memory()
     run = RunFolder(out)
     if options.world.leads:
         if not options.resume:
