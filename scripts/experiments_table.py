@@ -23,7 +23,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 TABLE, SMOKE, HEAD = DOCS / "experiments.csv", DOCS / "smoke.csv", DOCS / "experiments.head.md"
 COLUMNS = (
     "recipe", "figure", "value", "low", "high", "f1", "validation", "images", "train_images", "input", "epochs_run",
-    "epochs_recipe", "pretrained", "minutes", "hardware", "commit",
+    "epochs_recipe", "pretrained", "precision", "minutes", "hardware", "commit",
 )  # fmt: skip
 TITLES = {
     "A": "EfficientNetB0 transfer learning, and two baselines (Nickparvar)",
@@ -58,6 +58,7 @@ def measured(folder: Path, hardware: str) -> dict[str, object]:
         "epochs_run": int(figures.get("epochs", 0)),
         "epochs_recipe": load_recipe(recipe.name).epochs,
         "pretrained": recipe.model.pretrained,
+        "precision": recipe.precision,
         "minutes": f"{float(seconds.read_text()) / 60:.0f}" if seconds.is_file() else "",
         "hardware": hardware,
         "commit": (manifest.training.commit or "unknown")[:12],

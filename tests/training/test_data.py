@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tumorlens.augmentation import AffineRange, Augmentation, ElasticRange
 from tumorlens.datasets.catalogue import load_collection
@@ -142,6 +144,16 @@ def test_processes_share_each_batch_that_one_alone_would_see(count: int, world: 
         assert all(parts)
         joined = [key for part in parts for key in part]
         assert joined == whole if len(whole) >= world else set(joined) == set(whole)
+
+
+@given(count=st.integers(1, 40), size=st.integers(1, 9))
+def test_every_image_is_in_one_batch_and_none_stands_alone_at_the_end(count: int, size: int) -> None:
+    batches = EpochBatches(EpochSampler(count, 4, shuffle=True), size)
+    found = list(batches)
+    assert len(found) == len(batches)
+    assert sorted(index for batch in found for _, index in batch) == list(range(count))
+    assert {len(batch) for batch in found[:-1]} <= {size}
+    assert len(found[-1]) <= size + (size > 1) and (len(found[-1]) > 1 or 1 in (size, count))
 
 
 def test_mapped_images_reach_a_worker_by_their_file(tmp_path: Path, masks_data: Any) -> None:

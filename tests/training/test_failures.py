@@ -63,6 +63,30 @@ def test_fp16_without_gpu_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_refused_start_leaves_no_folder_and_spares_one_that_was_there(
+    classes_data: Any, train_made: Train, tmp_path: Path
+) -> None:
+    absent = {
+        "model": {"name": "timm", "parameters": {"backbone": "resnet18"}, "pretrained": str(tmp_path / "none.pt")}
+    }
+    with pytest.raises(RecipeError, match=r"none\.pt"):
+        train_made(classes_data, tmp_path / "run", absent)
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RecipeError):
+        train_made(classes_data, tmp_path / "empty", absent)
+    assert not any((tmp_path / "empty").iterdir())
+
+
+def test_batches_of_one_image_of_a_network_that_normalizes_over_them_are_refused(
+    classes_data: Any, train_made: Train, tmp_path: Path
+) -> None:
+    deep = {"model": {"name": "timm", "parameters": {"backbone": "resnet10t"}}, "batch_size": 1, "resolution": []}
+    small = {"preprocessing": {**classes_data.fields["preprocessing"], "size": [32, 32]}}
+    with pytest.raises(TrainingError, match=r"batches of 1 .*--set batch_size=N"):
+        train_made(classes_data, tmp_path / "run", {**deep, **small})
+
+
 def test_phases_keep_their_shares_of_other_epochs(classes_data: Any) -> None:
     changes = {"epochs": 20, "phases": [{"epochs": 10, "freeze": "backbone"}, {"epochs": 10}]}
     recipe = parse_recipe(classes_data.values(**changes, schedule={"name": "constant"}), "made")

@@ -178,7 +178,8 @@ class EpochBatches(Sampler[list[Key]]):
     """Batches of an :class:`EpochSampler`; of several processes, each gets its share of every batch.
 
     All processes together see the batches that one alone would, in the same order. A last batch with fewer images than
-    processes gives some of them its first image again, so that none waits for the others forever.
+    processes gives some of them its first image again, so that none waits for the others forever. A last batch of one
+    image joins the one before it: batch normalization of a map of 1 x 1 needs two.
     """
 
     def __init__(self, sampler: EpochSampler, batch_size: int, rank: int = 0, world: int = 1) -> None:
@@ -188,11 +189,13 @@ class EpochBatches(Sampler[list[Key]]):
         self.world = world
 
     def __len__(self) -> int:
-        return -(-len(self.sampler) // self.batch_size)
+        whole, rest = divmod(len(self.sampler), self.batch_size)
+        return whole + (rest > 1 or (rest == 1 and whole == 0))
 
     def __iter__(self) -> Iterator[list[Key]]:
-        keys = list(self.sampler)
-        for start in range(0, len(keys), self.batch_size):
-            batch = keys[start : start + self.batch_size]
+        keys, count = list(self.sampler), len(self)
+        for place in range(count):
+            start = place * self.batch_size
+            batch = keys[start : start + self.batch_size if place < count - 1 else None]
             bounds = [len(batch) * one // self.world for one in (self.rank, self.rank + 1)]
             yield batch[bounds[0] : bounds[1]] or batch[:1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import math
 import warnings
 from typing import Any
 
@@ -50,8 +49,9 @@ def fit(
     world = world or World()
     check_precision(recipe)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
-    steps = math.ceil(len(data.train) / recipe.batch_size)
-    module = new_module(recipe, data, steps * recipe.epochs, pretrained=not resume)
+    training = make_loader(recipe, data.train, training=True, world=world)
+    steps = len(training) * recipe.epochs
+    module = new_module(recipe, data, steps, pretrained=not resume)
     if world.leads:
         _describe(recipe, data, run)
     with warnings.catch_warnings():
@@ -79,11 +79,11 @@ def fit(
         )
         trainer.fit(
             module,
-            make_loader(recipe, data.train, training=True, world=world),
+            training,
             make_loader(recipe, data.validation, training=False, world=world),
             ckpt_path=str(run.last) if resume else None,
         )
-    return load_best(recipe, run, steps * recipe.epochs)
+    return load_best(recipe, run, steps)
 
 
 def new_module(recipe: Recipe, data: RunData, total_steps: int, *, pretrained: bool = True) -> TumorModule:

@@ -12,7 +12,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tumorlens.datasets.splits import load_split
-from tumorlens.errors import OutputError, TrainingError, UsageError
+from tumorlens.errors import DatasetError, OutputError, RecipeError, TrainingError, UnreadableFileError, UsageError
 from tumorlens.training.curves import draw_curves
 from tumorlens.training.fit import check_precision, fit, history
 from tumorlens.training.logs import kept_log, mlflow_logger
@@ -25,6 +25,10 @@ from tumorlens.training.world import World
 
 UNFINISHED = ("recipe.json", "environment.json", "data.json", "split.json", "logs", "tensorboard", "checkpoints")
 CACHE_VARIABLE = "TUMORLENS_CACHE"
+REFUSALS = (DatasetError, RecipeError, UnreadableFileError)
+"""What is wrong with the data or the recipe, found before the first step: such a start leaves nothing behind."""
+ONE_VALUE = "Expected more than 1 value per channel when training"
+"""How torch's batch normalization begins its ValueError."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +89,22 @@ def train(recipe: Recipe, data: Path, out: Path, options: Options | None = None)
     options = options or Options()
     recipe = with_options(recipe, options)
     keep_freed_memory()
-    run = RunFolder(out)
+    run, known = RunFolder(out), out.exists()
     if options.world.leads:
         if not options.resume:
             _clear_unfinished(run)
         run.start(recipe, resume=options.resume)
-    prepared = _load(recipe, data, run, options)
-    if options.resume:
-        _check_same_images(run, prepared)
-    module = _fit(recipe, prepared, run, options)
+    try:
+        prepared = _load(recipe, data, run, options)
+        if options.resume:
+            _check_same_images(run, prepared)
+        module = _fit(recipe, prepared, run, options)
+    except REFUSALS:
+        if options.world.leads and not options.resume:
+            _clear_unfinished(run)
+            if not known and not any(out.iterdir()):
+                out.rmdir()
+        raise
     if not options.world.leads:
         return run
     draw_curves(history(run), recipe.monitor, run.root, recipe.title)
@@ -176,6 +187,13 @@ def _fit(recipe: Recipe, prepared: RunData, run: RunFolder, options: Options) ->
     except (KeyboardInterrupt, SystemExit) as interrupt:
         # Lightning leaves through SystemExit on Ctrl-C and SIGTERM, after its workers and logs are closed.
         raise KeyboardInterrupt(_how_to_go_on(recipe, run)) from interrupt
+    except ValueError as error:
+        if ONE_VALUE not in str(error):
+            raise
+        raise TrainingError(
+            f"{recipe.name} normalizes over the batch, and batches of {recipe.batch_size} of its smallest maps hold one "
+            "value: take larger batches (--set batch_size=N) or larger images (--set preprocessing.size=[ROWS,COLS])."
+        ) from error
     except OSError as error:
         raise OutputError(
             f"The run in {run.root} stopped because a file could not be written ({error.strerror or error}): mend that "
