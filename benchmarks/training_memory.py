@@ -1,4 +1,4 @@
-"""Measure training steps with and without the C library keeping freed memory, in turn and in one run, and print the ratios.
+"""Measure training steps with and without the C library keeping freed memory, in turn, and print the ratios.
 
     pip install '.[train]'
     python benchmarks/training_memory.py [--rounds 3] [--steps 4] [--threads 1]

@@ -1,4 +1,4 @@
-"""Keep freed memory for the next step of a training, instead of handing it back to the system and asking for it anew."""
+"""Keep freed memory for the next step of a training, instead of handing it back to the system."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ TRIM_THRESHOLD, MMAP_MAX = -1, -4
 def keep_freed_memory() -> bool:
     """Make the C library serve large arrays from its heap and never shrink that, for the rest of the process.
 
-    By default glibc maps every array above 32 MiB afresh, so each step of a convolutional network on a CPU spends up to half
-    of its time in page faults (``benchmarks/training_memory.py``). PyTorch keeps GPU memory itself: nothing is changed
-    where there is a GPU, nor where the C library is another one.
+    By default glibc maps every array above 32 MiB afresh, so each step of a convolutional network on a CPU spends up to
+    half of its time in page faults (``benchmarks/training_memory.py``). PyTorch keeps GPU memory itself: nothing is
+    changed where there is a GPU, nor where the C library is another one.
 
     Returns:
         Whether it was done.

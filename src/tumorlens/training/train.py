@@ -191,8 +191,9 @@ def _fit(recipe: Recipe, prepared: RunData, run: RunFolder, options: Options) ->
         if ONE_VALUE not in str(error):
             raise
         raise TrainingError(
-            f"{recipe.name} normalizes over the batch, and batches of {recipe.batch_size} of its smallest maps hold one "
-            "value: take larger batches (--set batch_size=N) or larger images (--set preprocessing.size=[ROWS,COLS])."
+            f"{recipe.name} normalizes over the batch, and in batches of {recipe.batch_size} its smallest maps hold "
+            "one value: take larger batches (--set batch_size=N) or larger images "
+            "(--set preprocessing.size=[ROWS,COLS])."
         ) from error
     except OSError as error:
         raise OutputError(
