@@ -16,11 +16,12 @@ from tumorlens.datasets.splits import load_split
 from tumorlens.evaluation.card import model_card_from
 from tumorlens.evaluation.predict import outline, predict
 from tumorlens.evaluation.report import metrics_of, write_classification_report, write_segmentation_report
-from tumorlens.evaluation.setting import Setting
 from tumorlens.inference.manifest import CARD_FILE, MANIFEST_FILE, Manifest, read_manifest
 from tumorlens.inference.session import ModelSession
 from tumorlens.inference.shipped import shipped_model
 from tumorlens.io.atomic import write_atomic
+from tumorlens.training.finalize import setting_on_test, validation_in_words
+from tumorlens.training.select import try_outlines
 from tumorlens.training.uncertainty import fit_area_interval, fit_prediction_sets
 
 
@@ -31,30 +32,20 @@ def refresh(name: str, data: Path, out: Path) -> Manifest:
     collection = load_collection(manifest.training.collection, data)
     split = load_split(manifest.training.split)
     train, validation, test = (split.records(collection, part) for part in ("train", "validation", "test"))
-    words = f"validation part of the split {split.name}, which chose the epoch and the"
+    words = validation_in_words(split.name, manifest.task)
     segments = manifest.task == "segmentation"
     if segments:
-        found = fit_area_interval(ModelSession(folder), validation, f"{words} threshold too")
-        manifest = manifest.model_copy(update={"area_interval": found})
+        found = try_outlines(ModelSession(folder), validation, (manifest.threshold,), (manifest.min_region_fraction,))
+        interval = fit_area_interval(found.measured[:, 0, 0], found.true, found.spreads, words)
+        manifest = manifest.model_copy(update={"area_interval": interval})
     else:
-        sets = fit_prediction_sets(folder, validation, None, f"{words} temperature too")
+        table = predict(folder, validation).table
+        sets = fit_prediction_sets(table.probabilities, table.truth, words)
         manifest = manifest.model_copy(update={"conformal": sets})
     answered = (outline if segments else predict)(folder, test, taught=[*train, *validation])
     out.mkdir(parents=True, exist_ok=True)
     report = (write_segmentation_report if segments else write_classification_report)(
-        out,
-        answered.table,
-        Setting(
-            manifest,
-            f"test part of the split {split.name}",
-            collection.name,
-            model=folder,
-            reference=f"training and validation images of the split {split.name}",
-            grouped_by=answered.grouped_by,
-            neighbour=answered.neighbour,
-            seconds=answered.seconds,
-            records=answered.records,
-        ),
+        out, answered.table, setting_on_test(manifest, folder, answered)
     )
     manifest = manifest.model_copy(update={"metrics": metrics_of(report)})
     write_atomic(folder / MANIFEST_FILE, (manifest.model_dump_json(indent=1) + "\n").encode())

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from tumorlens import Scan
 from tumorlens.errors import InputError, InvalidScanError, UsageError
-from tumorlens.scan import Source
+from tumorlens.scan import Source, parse_spacing
 
 FINITE = st.floats(-1e6, 1e6, width=32)
 PLANES = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=6), elements=FINITE)
@@ -170,3 +170,27 @@ def test_errors_are_one_sentence_for_the_user() -> None:
         text = str(caught.value)
         assert "\n" not in text
         assert text.endswith(".")
+
+
+@given(LENGTHS, LENGTHS)
+def test_a_spacing_in_words_is_row_then_column(row: float, col: float) -> None:
+    assert parse_spacing(f" {row!r} ,{col!r}") == (row, col)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1", "two numbers, ROW,COL"),
+        ("1,2,3", "two numbers, ROW,COL"),
+        ("", "two numbers, ROW,COL"),
+        ("a,1", "two numbers, ROW,COL"),
+        ("0,1", "above 0"),
+        ("1,-1", "above 0"),
+        ("nan,1", "finite"),
+        ("1,1e999", "finite"),
+    ],
+)
+def test_words_that_are_no_spacing_are_quoted_in_the_error(text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as error:
+        parse_spacing(text)
+    assert repr(text) in str(error.value)

@@ -121,6 +121,21 @@ class Scan:
         return replace(self, pixels=self.pixels[chosen], spacing_mm=spacing, affine=affine)
 
 
+def parse_spacing(text: str) -> tuple[float, float]:
+    """Row and column spacing in millimeters from ``ROW,COL``.
+
+    Raises:
+        UsageError: it is not two finite numbers above 0.
+    """
+    try:
+        row, col = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"The spacing is {text!r}: give two numbers, ROW,COL in millimeters.") from error
+    if not (0 < row < float("inf") and 0 < col < float("inf")):
+        raise UsageError(f"The spacing is {text!r}: both numbers must be finite and above 0 millimeters.")
+    return row, col
+
+
 def _checked_spacing(spacing: tuple[float, ...], axes: int) -> tuple[float, ...]:
     values = tuple(float(value) for value in spacing)
     if len(values) != axes:

@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tumorlens.cli.main import app
+from tumorlens.inference.ensemble_folder import Part, ensemble_manifest, write_ensemble
+from tumorlens.inference.manifest import Manifest, Rule, read_manifest
 from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_GATE, DEFAULT_SEGMENTER, weights_folder
 
 
@@ -95,6 +97,26 @@ def answer(head: np.ndarray) -> str:
     import tumorlens
 
     return tumorlens.analyze(head).label
+
+
+@pytest.fixture
+def voted(tmp_path: Path) -> Callable[[Path], Manifest]:
+    """Writes an ensemble into a folder: the classifier that ships, and the same one less sure, joined by weights."""
+
+    def write(folder: Path) -> Manifest:
+        shipped = weights_folder() / DEFAULT_CLASSIFIER
+        other = tmp_path / "less-sure"
+        other.mkdir()
+        (other / "model.onnx").symlink_to((shipped / "model.onnx").resolve())
+        changed = read_manifest(shipped).model_copy(update={"temperature": 3.0})
+        (other / "manifest.json").write_text(changed.model_dump_json())
+        parts = [Part("sure", shipped), Part("less-sure", other)]
+        rule = Rule(name="weighted", weights=(0.25, 0.75), fitted_on="validation")
+        manifest = ensemble_manifest(parts, rule, changed.training)
+        write_ensemble(folder, parts, manifest)
+        return manifest
+
+    return write
 
 
 @pytest.fixture

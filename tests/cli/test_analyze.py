@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import pytest
 
 from tumorlens.inference.analysis import mask_from_run_lengths
 from tumorlens.inference.document import json_schema
+from tumorlens.inference.shipped import DEFAULT_SEGMENTER, weights_folder
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -171,6 +173,21 @@ def test_another_content_and_another_model_are_not_skipped(call, save, weights, 
     weights(version="99")
     result = call("analyze", picture, "--out", out)
     assert (result.code, "is from other models" in result.err) == (1, True)
+
+
+def test_another_segmenter_answers_and_its_scans_are_not_skipped(call, save, weights, tmp_path: Path) -> None:
+    weights(says="glioma")
+    scan, out = save("a.png"), tmp_path / "out"
+    other = tmp_path / "runs" / "deep" / "export"
+    shutil.copytree(weights_folder() / DEFAULT_SEGMENTER, other)
+    manifest = json.loads((other / "manifest.json").read_text())
+    (other / "manifest.json").write_text(json.dumps({**manifest, "name": "deep"}))
+    assert call("analyze", scan, "--out", out).code == 0
+    assert "is from other models" in call("analyze", scan, "--out", out, "--segmenter", other.parent).err
+    (found,) = call("analyze", scan, "--json", "--segmenter", other.parent).documents
+    assert found["models"][-1]["id"].startswith("deep-")
+    wrong = call("analyze", scan, "--segmenter", "classifier-small")
+    assert wrong.code == 1 and "one for segmentation is needed" in wrong.err
 
 
 def test_another_slice_of_a_volume_is_not_skipped(call, tmp_path: Path, head: np.ndarray) -> None:

@@ -12,6 +12,13 @@ from tumorlens.evaluation.predictions import Outlines, Predictions
 pytestmark = pytest.mark.extra_eval
 
 
+RECIPE = {
+    "name": "x",
+    "monitor": "val_accuracy",
+    "published": {"test_accuracy": 0.98, "recall_glioma": 1, "val_accuracy": 0.7},
+}
+
+
 def folder(root: Path, name: str, table: Predictions | Outlines, /, **run: object) -> Path:
     path = root / name
     (path / "logs").mkdir(parents=True)
@@ -23,7 +30,7 @@ def folder(root: Path, name: str, table: Predictions | Outlines, /, **run: objec
 
 
 def test_classifiers_are_compared_on_their_common_images(call, tmp_path: Path) -> None:
-    good = folder(tmp_path, "good", made_predictions(80, wrong=0.05), name="x", published={"test_accuracy": 0.98})
+    good = folder(tmp_path, "good", made_predictions(80, wrong=0.05), **RECIPE)
     bad = folder(tmp_path, "bad", made_predictions(60, seed=1, wrong=0.6))
     result = call("compare", good, bad, "--out", tmp_path / "out")
     assert result.code == 0 and "McNemar" in result.out and "not a medical device" in result.out
@@ -36,7 +43,13 @@ def test_classifiers_are_compared_on_their_common_images(call, tmp_path: Path) -
     assert [row["published_test_accuracy"] for row in rows] == ["0.98", ""]
     expected = made_predictions(80, wrong=0.05).right[:60].mean()
     assert float(rows[0]["accuracy"]) == pytest.approx(expected, abs=1e-6)
+    assert "recall_glioma" not in result.out
+    beside = json.loads((tmp_path / "out/comparison.json").read_text())["rows"][0]["beside"]
+    assert [one["name"] for one in beside] == ["test_accuracy", "recall_glioma", "val_accuracy"]
+    assert beside[0]["ours"]["value"] == pytest.approx(expected, abs=1e-6)
+    assert beside[1]["ours"]["low"] <= beside[1]["ours"]["value"] and beside[2]["ours"] == {"value": 0.6}
     page = (tmp_path / "out/report.html").read_text()
+    assert "Recall, glioma" in page.replace("\N{NO-BREAK SPACE}", " ")
     assert "Learning curves" in page and "not a medical device" in page and "<script" not in page
     assert (tmp_path / "out/curves.png").is_file()
     assert call("compare", good, bad, "--out", tmp_path / "out").code == 0

@@ -132,8 +132,49 @@ def test_show_draws_what_there_is_and_says_what_not(call: Callable, folders: Pat
     assert result.code == 0 and NOTICE in result.out
     names = {path.name for path in out.iterdir()}
     assert names >= {"examples.png", "class-counts.png", "t-sne.png"} and "masks.png" not in names
+    assert "Left out bad-crops.png: In each of 24 pictures a head can be found" in result.out
+    rows = list(csv.DictReader((out / "images.csv").open()))
+    assert len(rows) == 24 and rows[0]["image"].endswith(".png") and rows[0]["mask"] == ""
+    assert {row["tumor"] for row in rows if row["label"] == "no_tumor"} == {"0"}
     assert "Left out masks.png: No image has a mask" in result.out
     assert ("augmented.png" in names) or "needs the train extra" in result.out
-    for path in out.iterdir():
+    for path in out.glob("*.png"):
         picture = cv2.imread(str(path))
         assert picture is not None and picture.std() > 10
+
+
+@pytest.mark.extra_train
+def test_show_of_a_recipe_draws_its_parts_and_what_it_makes_of_pictures(
+    call: Callable, folders: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        """
+        name: mine
+        title: Made
+        task: classification
+        data:
+          collection: folders
+          split: {by: image, test: 0.25, validation: 0.25, stratified: true}
+          offline: {per_class: 9, augmentation: {affine: {rotation: 20}}}
+        preprocessing: {size: [64, 64], intensities: [0, 255]}
+        augmentation: {elastic: {alpha: [5, 5], sigma: 2, per_channel: true}}
+        model: {name: ann}
+        loss: {name: cross_entropy}
+        epochs: 1
+        batch_size: 4
+        """
+    )
+    out = tmp_path / "pictures"
+    result = call("data", "show", folders, "--recipe", recipe, "--out", out)
+    assert result.code == 0 and NOTICE in result.out
+    assert {path.name for path in out.iterdir()} == {
+        "class-counts.png",
+        "augmented.png",
+        "copies.png",
+        "t-sne-balancing.png",
+    }
+    other = call("data", "show", folders, "--recipe", "c-unet.published", "--out", tmp_path / "x")
+    assert other.code == 1 and len(other.err.splitlines()) == 1
+    both = call("data", "show", folders, "--recipe", recipe, "--split", "x", "--out", tmp_path / "x")
+    assert both.code == 2 and "leave out --collection and --split" in both.err

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 
 import cv2
@@ -181,6 +182,13 @@ def test_the_page_shows_the_models_that_ship(finished: tuple[Path, Result]) -> N
     assert used <= {read_manifest(path).id for path in shipped_models()}
     for identifier in used:
         assert identifier in page
+
+
+def test_the_page_holds_the_shared_style_and_asks_for_nothing(finished: tuple[Path, Result]) -> None:
+    folder, _ = finished
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert page.count(resources.files("tumorlens").joinpath("page.css").read_text(encoding="utf-8")) == 1
+    assert "<link" not in page and "@import" not in page and "$style" not in page
 
 
 def test_a_second_call_refreshes_and_drops_a_mask_that_is_no_longer_found(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -46,6 +47,23 @@ def test_tampered_weights_are_unfit(call, weights) -> None:
     result = call("doctor", "--json")
     verdict, detail = _checks(result.documents[0])["model classifier-small"]
     assert (result.code, verdict, "was altered or damaged" in detail) == (1, "unfit", True)
+
+
+@pytest.mark.parametrize("name", ["joined", "classifier-small"])
+def test_an_ensemble_is_verified_with_its_members(call, weights, voted, tmp_path: Path, name: str) -> None:
+    folder = weights() / name
+    manifest = voted(tmp_path / "made")
+    shutil.rmtree(folder, ignore_errors=True)
+    (tmp_path / "made").rename(folder)
+    result = call("doctor", "--json")
+    verdict, detail = _checks(result.documents[0])[f"model {name}"]
+    assert (result.code, verdict) == (0, "ok")
+    assert f"classification, version 1, sha256 {manifest.sha256} verified" in detail
+    assert "ensemble of 2 (sure 0.250, less-sure 0.750) by weighted mean" in detail
+    (folder / manifest.members[1].folder / "model.onnx").write_bytes(b"other")
+    result = call("doctor", "--json")
+    verdict, detail = _checks(result.documents[0])[f"model {name}"]
+    assert (result.code, verdict, "altered or damaged" in detail) == (1, "unfit", True)
 
 
 def test_missing_weights_are_unfit(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,7 @@ import pytest
 from made_models import CLASSES, toward, write_classifier
 
 from tumorlens.evaluation.predictions import Predictions
-from tumorlens.inference.ensemble_folder import Part, ensemble_manifest, write_ensemble
-from tumorlens.inference.manifest import Rule, read_manifest
-from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, weights_folder
+from tumorlens.inference.manifest import Manifest, read_manifest
 from tumorlens.io import write_atomic
 
 pytestmark = pytest.mark.extra_train
@@ -81,26 +79,21 @@ def test_wrong_weights_are_a_usage_error(
     assert result.code == 2 and words in result.err and len(result.err.splitlines()) == 1
 
 
-def test_analyze_takes_an_ensemble(call: Callable[..., Any], save: Callable[..., Path], tmp_path: Path) -> None:
-    shipped = weights_folder() / DEFAULT_CLASSIFIER
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "model.onnx").symlink_to(shipped / "model.onnx")
-    (other / "manifest.json").write_text(
-        read_manifest(shipped).model_copy(update={"temperature": 3.0}).model_dump_json()
-    )
-    parts = [Part("one", shipped), Part("two", other)]
-    manifest = ensemble_manifest(parts, Rule(name="mean"), read_manifest(shipped).training)
-    write_ensemble(tmp_path / "run" / "export", parts, manifest)
+def test_analyze_takes_an_ensemble(
+    call: Callable[..., Any], save: Callable[..., Path], voted: Callable[[Path], Manifest], tmp_path: Path
+) -> None:
+    manifest = voted(tmp_path / "run" / "export")
+    folders = [tmp_path / "run" / "export" / one.folder for one in manifest.members]
     scan = save("head.png")
     result = call("analyze", scan, "--json", "--no-gate", "--classifier", tmp_path / "run")
-    alone = [call("analyze", scan, "--json", "--no-gate", "--classifier", one) for one in (shipped, other)]
+    alone = [call("analyze", scan, "--json", "--no-gate", "--classifier", one) for one in folders]
     (found,) = result.documents
     assert manifest.id in [one["id"] for one in found["models"]]
     for name, value in found["probabilities"].items():
-        assert value == pytest.approx(np.mean([one.documents[0]["probabilities"][name] for one in alone]), abs=1e-5)
+        sure, less_sure = (one.documents[0]["probabilities"][name] for one in alone)
+        assert value == pytest.approx(0.25 * sure + 0.75 * less_sure, abs=1e-5)
     wrong = call("analyze", scan, "--classifier", tmp_path / "nowhere")
     assert wrong.code == 1 and "no model that ships" in wrong.err
-    (tmp_path / "run" / "export" / "members" / "1-two" / "manifest.json").write_text(json.dumps({}))
+    (folders[1] / "manifest.json").write_text(json.dumps({}))
     altered = call("analyze", scan, "--classifier", tmp_path / "run")
     assert altered.code == 1 and "altered or damaged" in altered.err

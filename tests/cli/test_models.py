@@ -43,6 +43,25 @@ def test_an_unknown_model_is_a_usage_error_that_lists_the_known(call) -> None:
     assert all(folder.name in result.err for folder in shipped_models())
 
 
+def test_an_ensemble_shows_its_rule_members_and_labels(call, weights, voted) -> None:
+    folder = weights() / "joined"
+    manifest = voted(folder)
+    listed, shown = call("models"), call("models", "joined")
+    for result in (listed, shown):
+        assert result.code == 0
+        assert "rule    weighted mean of probabilities, fitted on validation images" in " ".join(result.out.split("  "))
+        for member, weight in zip(manifest.members, ("0.250", "0.750"), strict=True):
+            assert f"{member.name} {weight} (" in result.out and f"sha256 {member.sha256[:12]}" in result.out
+        assert ", ".join(manifest.classes) in result.out
+    assert f"joined ({manifest.name}) 1" in listed.out and "There is no card for joined" in shown.out
+    (document,) = call("models", "joined", "--json").documents
+    assert document["id"] == manifest.id and document["manifest"]["rule"]["weights"] == [0.25, 0.75]
+    places = [folder / one.folder / "model.onnx" for one in manifest.members]
+    assert document["bytes"] == sum(one.stat().st_size for one in places)
+    places[1].unlink()
+    assert call("models").err == "Error: A model file of joined is missing: make the ensemble again.\n"
+
+
 @pytest.mark.parametrize("manifest", [None, "{}"])
 def test_a_folder_without_good_models_is_one_line(
     call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manifest: str | None

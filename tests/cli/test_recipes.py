@@ -22,6 +22,14 @@ def test_all_recipes_are_listed_with_the_studies() -> None:
         assert name in done.output
 
 
+def test_a_narrow_terminal_shows_names_whole_and_no_figures_of_single_classes() -> None:
+    lines = run.invoke(app, ["recipes", "[ae]-*"]).output.splitlines()
+    assert len([one for one in lines if one[:2] in ("a-", "e-")]) == 6 + 16 and max(map(len, lines)) <= 80
+    assert not any("mixed_" in one or "_glioma" in one or "_on_" in one for one in lines)
+    (line,) = (one for one in lines if one.startswith("e-cnn-4class-original.published"))
+    assert line.split()[1:3] == ["E", "accuracy"]
+
+
 def test_a_pattern_lists_fewer_and_json_holds_every_field() -> None:
     done = run.invoke(app, ["recipes", "a-cnn?.published", "--json"])
     listed = json.loads(done.output)
@@ -44,6 +52,7 @@ def test_one_recipe_is_shown_as_yaml_that_loads_again(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["recipes", "nothing"], "There is no recipe 'nothing'"),
+        (["recipes", "zzz*"], "No recipe is named 'zzz*'"),
         (["study", "nothing", "--data", "d", "--out", "o"], "choose one of a-baselines"),
         (["study", "b-ann-grid", "--data", "d", "--out", "o", "--set", "epochs"], "must read key=value"),
         (["study", "b-ann-grid", "--data", "d", "--out", "o", "--set", "epochs=0"], "greater than 0"),

@@ -91,7 +91,7 @@ def test_bad_crops_and_imbalance_are_notes(tmp_path: Path) -> None:
     report = check_collection("folders", tmp_path)
     assert report.bad_crops == ["glioma/speck.png"] and report.passes(strict=True)
     assert any("5.0 times the images of the smallest" in note for note in report.notes)
-    assert any("In 1 images (16.7%) no head can be found" in note for note in report.notes)
+    assert any("In 1 of 6 images (16.7%) no head can be found" in note for note in report.notes)
 
 
 def test_unknown_class_folders_are_faults(tmp_path: Path) -> None:

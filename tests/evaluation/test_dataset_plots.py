@@ -78,3 +78,17 @@ def test_originals_stand_beside_their_copies(tmp_path: Path) -> None:
     image = random_phantom(np.random.default_rng(0), TumorClass.GLIOMA, 64).pixels / 255
     plots.plot_augmented(tmp_path / "augmented.png", [(image, [image[::-1], image[:, ::-1]])] * 2)
     assert is_picture(tmp_path / "augmented.png")
+
+
+def test_bad_crops_are_shown_or_said_to_be_none(records: list[Record], tmp_path: Path) -> None:
+    plots.plot_bad_crops(tmp_path / "bad.png", records[:3], total=8)
+    assert is_picture(tmp_path / "bad.png")
+    with pytest.raises(DatasetError, match="In each of 8 pictures a head can be found"):
+        plots.plot_bad_crops(tmp_path / "x.png", [], total=8)
+
+
+def test_copies_join_the_originals_in_the_second_panel(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(24, 60)).astype(np.float32)
+    labels = [str(CLASSES[index % 4]) for index in range(24)]
+    plots.plot_balancing(tmp_path / "map.png", vectors, labels, np.arange(24) % 3 == 0, seed=0)
+    assert is_picture(tmp_path / "map.png")

@@ -30,7 +30,14 @@ def classified(tmp_path_factory: pytest.TempPathFactory):
     folder, table = tmp_path_factory.mktemp("cls"), made_predictions()
     table = Predictions(**{**vars(table), "unread": (("/data/<b>.png", "It is no picture."),)})
     neighbour = tuple(table.classes[one] for one in table.truth)
-    given = setting("classification", neighbour=neighbour, published={"test_accuracy": 0.99, "val_accuracy": 0.5})
+    published = {
+        "test_accuracy": 0.99,
+        "val_accuracy": 0.5,
+        "recall_glioma": 0.98,
+        "loss": 0.1,
+        "accuracy_on_mixed": 0.7,
+    }
+    given = setting("classification", neighbour=neighbour, published=published)
     return folder, table, write_classification_report(folder, table, given)
 
 
@@ -58,6 +65,18 @@ def test_a_classifiers_report_is_complete(classified) -> None:
     assert "not a medical device" in (folder / "classification_report.txt").read_text()
 
 
+def test_the_report_of_a_run_shows_its_learning_curves(tmp_path: Path) -> None:
+    from tumorlens.evaluation.report import write_classification_report
+
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/metrics.csv").write_text("epoch,train_loss,val_loss,val_accuracy\n0,1,0.9,0.4\n1,0.8,0.7,0.6\n")
+    given = setting("classification", curves=tmp_path / "curves.png")
+    write_classification_report(tmp_path, made_predictions(), given, folds=0)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Learning curves: loss" in page and "Learning curves: accuracy" in page
+    assert {"curves_loss.png", "curves_accuracy.png"} <= {one.name for one in (tmp_path / "plots").iterdir()}
+
+
 def test_figures_are_those_of_the_answers(classified) -> None:
     folder, table, report = classified
     found = report["results"]["figures"]
@@ -71,6 +90,11 @@ def test_figures_are_those_of_the_answers(classified) -> None:
     assert sum(folds["images"]) == len(table) and len(folds["figures"]["accuracy"]["values"]) == 5
     assert report["published"][0]["ours"] == found["all"]["intervals"]["accuracy"]
     assert report["published"][1]["ours"] is None
+    assert report["published"][2]["ours"] == found["all"]["intervals"]["recall_glioma"]
+    raw = report["results"]["calibration"]["before"]["nll"]
+    assert report["published"][3]["ours"] == {"value": pytest.approx(raw, abs=1e-6)}
+    assert len(report["published"]) == 4
+    assert "Recall, glioma" in (folder / "report.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
     assert json.loads((folder / "metrics.json").read_text()) == json.loads(json.dumps(report))
 
 

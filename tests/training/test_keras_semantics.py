@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from tumorlens.training.keras_semantics import Plateau, Stopper
+from tumorlens.training.optimizers import make_optimizer
+from tumorlens.training.recipe import parse_recipe
 
 pytestmark = pytest.mark.extra_train
 
@@ -62,6 +64,16 @@ def test_segmentation_of_experiment_d_watched_the_wrong_way() -> None:
     assert lowered == [8, 13, 18]
     assert found[-1] == pytest.approx(1e-7)
     assert rates(Plateau("max", 0.1, 5), values, rate=1e-4)[-1] == 1e-4
+
+
+@pytest.mark.parametrize(("name", "epsilon"), [("adam", 1e-7), ("adamax", 1e-7), ("adamw", 1e-8)])
+def test_epsilon_is_that_of_keras_unless_named(classes_data, name: str, epsilon: float) -> None:
+    network = torch.nn.Linear(2, 2)
+    for named, expected in (({}, epsilon), ({"eps": 1e-3}, 1e-3)):
+        recipe = parse_recipe(classes_data.values(optimizer={"name": name, **named}), "made")
+        optimizer = make_optimizer(recipe, network)
+        assert type(optimizer).__name__.lower() == name
+        assert [group["eps"] for group in optimizer.param_groups] == [expected] * 2
 
 
 def ends(stopper: Stopper, values: list[float]) -> int | None:

@@ -28,7 +28,7 @@ def test_unknown_recipe_lists_those_that_ship() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: [unclosed", "not valid YAML"),
+        ("name: [unclosed", r"not valid YAML \(line 1, column 16: expected ',' or '\]'"),
         ("- a\n- b\n", "must be a YAML mapping of recipe fields, not a list"),
         ("", "must be a YAML mapping"),
         ("name: x\n", r"title: field required.*task: field required"),

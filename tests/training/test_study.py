@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tumorlens.errors import OutputError, RecipeError
+from tumorlens.evaluation.published import published_on
+from tumorlens.training.recipe import load_recipe
 from tumorlens.training.studies import Study
-from tumorlens.training.study import Row, ranked, run_study, write_rows
+from tumorlens.training.study import Row, ranked, run_study, used_columns, write_rows
 
 pytestmark = pytest.mark.extra_train
 SMALL = ["preprocessing.size=[64, 64]", "batch_size=8", "workers=0", "precision=32"]
@@ -36,7 +38,41 @@ def test_every_recipe_is_trained_tested_and_ranked(finished: Path) -> None:
         rows = list(csv.DictReader(stream))
     assert {row["published_accuracy"] for row in rows if row["tested_on"] == "none"} == {"0.3318", "0.3089"}
     page = (finished / "study.html").read_text()
+    assert 'href="a-cnn2.published/on-blur15/report.html"' in page
     assert "not a medical device" in page and "a-cnn6.published on blur15" in page and "<script" not in page
+
+
+def test_degraded_images_get_a_report_of_their_own(finished: Path) -> None:
+    folder = finished / "a-cnn2.published" / "on-blur15"
+    assert {"confusion.png", "roc.png"} <= {path.name for path in (folder / "plots").iterdir()}
+    report, clean = (json.loads((one / "metrics.json").read_text()) for one in (folder, folder.parent))
+    assert report["data"]["degrade"] == "blur15" and clean["data"]["degrade"] is None
+    assert report["data"]["grouped_by"] == clean["data"]["grouped_by"]
+    assert report["published"] == [] and clean["published"][0]["published"] == 0.3318
+    assert report["results"]["figures"]["all"]["images"] == clean["results"]["figures"]["all"]["images"]
+
+
+def test_a_limit_holds_for_degraded_images_too_and_two_labels_are_kept(classes_data, tmp_path: Path) -> None:
+    study = Study(title="Yes or no", recipes=("a-cnn2.published",), test_on=("none", "down5"))
+    labels = "labels={no_tumor: [no_tumor], tumor: [glioma, meningioma, pituitary]}"
+    rows = run_study(study, classes_data.root, tmp_path / "s", overrides=[*SMALL, labels], epochs=1, limit=5)
+    assert [(row.figures["images"], row.error) for row in rows] == [(5, ""), (5, "")]
+    assert {"recall_tumor", "recall_no_tumor"} <= set(rows[0].figures)
+
+
+def test_published_figures_of_degraded_images_stand_at_their_row(tmp_path: Path) -> None:
+    recipe = load_recipe("e-cnn-4class-original.published")
+    rows = [
+        Row(
+            recipe.name,
+            kind,
+            {"accuracy": 0.5, "auroc_glioma": 0.6, "recall_glioma": 0.1},
+            published_on(recipe.published, kind),
+        )
+        for kind in ("none", "mixed", "blur15")
+    ]
+    assert [row.published.get("accuracy") for row in rows] == [0.7513, 0.7335, None]
+    assert used_columns(rows) == ["accuracy", "auroc_glioma"]
 
 
 def test_what_is_finished_is_not_trained_again(finished: Path, classes_data) -> None:
@@ -64,6 +100,27 @@ def test_a_run_that_fails_is_listed_and_the_others_go_on(classes_data, tmp_path:
     (failed,) = (row for row in rows if row.error)
     assert failed.recipe.startswith("e-cnn") and failed.error.endswith(".")
     assert failed.error.split(":")[0] in (tmp_path / "s" / "study.html").read_text().replace("&#x27;", "'")
+
+
+def test_an_interrupted_study_says_how_to_go_on_and_keeps_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_in = "a-cnn6.published"
+
+    def run(study, recipe, *given):
+        if recipe.name == stop_in:
+            raise KeyboardInterrupt("run the same command with --resume")
+        return [Row(recipe.name, figures={"accuracy": 0.5})]
+
+    monkeypatch.setattr("tumorlens.training.study._run", run)
+    with pytest.raises(KeyboardInterrupt, match=r"in a-cnn6\.published \(2 of 2\): the same command goes on"):
+        run_study(STUDY, tmp_path, tmp_path / "s")
+    kept = (tmp_path / "s" / "study.json").read_text()
+    assert [row["recipe"] for row in json.loads(kept)["rows"]] == ["a-cnn2.published"]
+    stop_in = "a-cnn2.published"
+    with pytest.raises(KeyboardInterrupt, match=r"\(1 of 2\)"):
+        run_study(STUDY, tmp_path, tmp_path / "s")
+    assert (tmp_path / "s" / "study.json").read_text() == kept
 
 
 def test_a_folder_of_something_else_is_left_alone(classes_data, tmp_path: Path) -> None:

@@ -2,72 +2,59 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from tumorlens.datasets.records import Record
-from tumorlens.inference.areas import map_spread
-from tumorlens.labels import TumorClass
-from tumorlens.training import uncertainty
+from tumorlens.inference.manifest import AreaInterval
+from tumorlens.training.uncertainty import fit_area_interval, fit_prediction_sets
 
 pytestmark = pytest.mark.extra_train
 
 
-class Maps:
-    """In place of a segmenter: always the same disk with a blurred edge."""
-
-    class manifest:  # noqa: N801
-        class preprocessing:  # noqa: N801
-            def __new__(cls, pixels: np.ndarray, spacing: object = None) -> None:
-                return None
-
-    def __init__(self, session: object) -> None:
-        pass
-
-    def probabilities(self, scans: list) -> list[np.ndarray]:
-        rows, cols = np.mgrid[0:64, 0:64] - 31.5
-        return [1 / (1 + np.exp((np.hypot(rows, cols) - 16) / 2)).astype(np.float32) for _ in scans]
-
-    def decide(self, probability: np.ndarray, prepared: object) -> np.ndarray:
-        return probability > 0.5
+MEASURED, SPREAD = 800.0, 0.5
 
 
-class FakeScan:
-    pixels = np.zeros((64, 64), np.float32)
-    shape = (64, 64)
-    spacing_mm = None
+def fitted(areas: list[float], measured: float = MEASURED) -> AreaInterval | None:
+    """The interval of a model that always outlines the same area with the same blurred edge."""
+    count = len(areas)
+    return fit_area_interval(np.full(count, measured), np.array(areas), np.full(count, SPREAD), "made")
 
 
-def fitted(monkeypatch: pytest.MonkeyPatch, areas: list[float]) -> object:
-    records = [Record(str(area), Path(str(area)), TumorClass.GLIOMA) for area in areas]
-    masks = {str(area): np.arange(4096).reshape(64, 64) < area for area in areas}
-    monkeypatch.setattr(uncertainty, "Segmenter", Maps)
-    monkeypatch.setattr(uncertainty, "read_record", lambda record: FakeScan())
-    monkeypatch.setattr(uncertainty, "read_record_mask", lambda record, shape: masks[record.id])
-    return uncertainty.fit_area_interval(None, records, "made")  # type: ignore[arg-type]
-
-
-def test_the_interval_holds_the_stated_share_of_the_fitting_images(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_interval_holds_the_stated_share_of_the_fitting_images() -> None:
     areas = [float(area) for area in np.random.default_rng(0).integers(400, 1200, 80)]
-    found = fitted(monkeypatch, areas)
+    found = fitted(areas)
     assert found is not None and found.images == 80 and found.coverage == 0.9
-    (probability,) = Maps(None).probabilities([None])
-    measured, spread = float((probability > 0.5).sum()), map_spread(probability, uncertainty.SPREAD)
-    low, high = measured * found.low**spread, measured * found.high**spread
+    low, high = MEASURED * found.low**SPREAD, MEASURED * found.high**SPREAD
     inside = np.mean([low * 0.999 <= area <= high * 1.001 for area in areas])
     assert 0.9 <= inside <= 0.97
 
 
-def test_a_model_whose_outlines_are_noise_gets_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fitted(monkeypatch, [0.0] * 40) is None
-    assert fitted(monkeypatch, [1.0] * 40) is None
+def test_a_model_whose_outlines_are_noise_gets_no_interval() -> None:
+    assert fitted([0.0] * 40) is None
+    assert fitted([1.0] * 40) is None
 
 
-def test_too_few_images_give_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fitted(monkeypatch, [500.0, 700.0]) is None
+def test_too_few_images_give_no_interval() -> None:
+    assert fitted([500.0, 700.0]) is None
+
+
+def test_an_image_without_an_outline_does_not_count() -> None:
+    areas = np.random.default_rng(0).uniform(400, 1200, 80)
+    measured = np.where(np.arange(80) < 40, MEASURED, 0.0)
+    found = fit_area_interval(measured, areas, np.full(80, SPREAD), "made")
+    assert found is not None and found == fitted([float(one) for one in areas[:40]])
+
+
+def test_prediction_sets_hold_the_true_class_as_often_as_stated() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 3, 300)
+    probabilities = rng.dirichlet([1, 1, 1], 300)
+    found = fit_prediction_sets(probabilities, truth, "made")
+    assert found is not None and (found.images, found.data) == (300, "made")
+    held = probabilities[np.arange(300), truth] >= found.threshold
+    assert found.coverage <= held.mean() < found.coverage + 0.02
 
 
 def test_too_few_images_give_no_prediction_sets() -> None:
-    assert uncertainty.fit_prediction_sets(Path("none"), [], None, "made") is None
+    assert fit_prediction_sets(np.full((98, 2), 0.5), np.zeros(98, dtype=np.int64), "made") is None
+    assert fit_prediction_sets(np.full((99, 2), 0.5), np.zeros(99, dtype=np.int64), "made") is not None

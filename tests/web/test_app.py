@@ -157,6 +157,7 @@ class TestAnalyzing:
             ({"spacing": "0,1"}, "above 0"),
             ({"spacing": "nan,1"}, "two numbers"),
             ({"spacing": "1e999,1"}, "two numbers"),
+            ({"spacing": "1,1001"}, "at most 1000 mm"),
             ({"slice": "-1"}, "whole number"),
             ({"slice": "\u0663"}, "whole number"),
             ({"keep_name": "maybe"}, "true or false"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +12,15 @@ import numpy as np
 
 from tumorlens.cli.outputs import make_folder
 from tumorlens.datasets.catalogue import load_collection, recognize
+from tumorlens.datasets.crops import crop_fails
 from tumorlens.datasets.lgg import patient_ages
+from tumorlens.datasets.reading import read_record
 from tumorlens.datasets.records import Collection, Record
 from tumorlens.datasets.split_rules import record_thumbnails
 from tumorlens.datasets.splits import load_split
 from tumorlens.errors import DatasetError
 from tumorlens.evaluation import dataset_plots as plots
+from tumorlens.io import write_atomic
 from tumorlens.preprocessing import Preprocessing
 
 Say = Callable[[str, int, int | None], None]
@@ -35,7 +40,7 @@ def draw_all(
     notes: list[str] = []
 
     def draw(file: str, action: Callable[[Path], None]) -> None:
-        say(f"Drawing {file}", len(written), 6)
+        say(f"Drawing {file}", len(written), 8)
         try:
             action(out / file)
         except DatasetError as error:
@@ -45,10 +50,13 @@ def draw_all(
 
     counts, title = _counts(collection, split)
     draw("examples.png", lambda path: plots.plot_examples(path, records, seed))
+    _write_table(out / "images.csv", collection)
+    written.append(out / "images.csv")
     draw("class-counts.png", lambda path: plots.plot_class_counts(path, counts, title))
     draw("masks.png", lambda path: plots.plot_masks(path, records, seed))
     if name == "lgg":
         draw("ages.png", lambda path: plots.plot_ages(path, patient_ages(collection)))
+    draw("bad-crops.png", lambda path: plots.plot_bad_crops(path, _bad_crops(records, say), len(records)))
     draw("t-sne.png", lambda path: _draw_map(path, records, limit, seed))
     if importlib.util.find_spec("torch") is None:
         notes.append("Left out augmented.png: augmentation needs the train extra, pip install 'tumorlens[train]'.")
@@ -70,6 +78,27 @@ def _counts(collection: Collection, split: str | None) -> tuple[dict[str, dict[s
     return counts, f"Images in {collection.name}, split {chosen.name}"
 
 
+def _write_table(path: Path, collection: Collection) -> None:
+    """Image, mask, label, part and group of every record, below the collection's root."""
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(("image", "mask", "label", "tumor", "part", "group"))
+    for one in collection:
+        mask = "" if one.mask is None else one.mask.relative_to(collection.root).as_posix()
+        table.writerow((one.id, mask, one.label, int(one.is_tumor), one.part, one.group or ""))
+    write_atomic(path, stream.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _bad_crops(records: tuple[Record, ...], say: Say) -> list[Record]:
+    found = []
+    for index, record in enumerate(records):
+        say("Looking for bad crops", index, len(records))
+        pixels = read_record(record).pixels
+        if pixels.min() < pixels.max() and crop_fails(pixels):
+            found.append(record)
+    return found
+
+
 def _draw_map(path: Path, records: tuple[Record, ...], limit: int, seed: int) -> None:
     chosen = plots.thumbnail_sample(records, limit, seed)
     plots.plot_map(path, record_thumbnails(chosen), [str(record.label) for record in chosen], seed)
@@ -77,7 +106,6 @@ def _draw_map(path: Path, records: tuple[Record, ...], limit: int, seed: int) ->
 
 def _draw_augmented(path: Path, records: tuple[Record, ...], seed: int) -> None:
     from tumorlens.augmentation import AffineRange, Augmentation, ElasticRange
-    from tumorlens.datasets.reading import read_record
 
     augmentation = Augmentation(
         affine=AffineRange(rotation=20, flip=0.5), elastic=ElasticRange(alpha=(10, 40), sigma=6, probability=0.7)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tumorlens.inference.manifest import Metric
 
 TEMPLATE = "_demo_page.html"
+STYLE = "page.css"
 PICTURE_SIZE = 512
 SHOWN_METRICS = 3
 _TASKS = {"gate": "Lets brain MRI in", "classification": "Names the class", "segmentation": "Draws the outline"}
@@ -47,6 +48,7 @@ def render_page(cases: Sequence[Case], manifests: Sequence[Manifest], loading_s:
         f"outlined and measured in {1000 * per_scan:.0f} ms on average."
     )
     page = template.substitute(
+        style=resources.files("tumorlens").joinpath(STYLE).read_text(encoding="utf-8"),
         notice=escape(NOTICE),
         version=escape(__version__),
         timing=timing,

@@ -1,9 +1,39 @@
-"""What ``tumorlens vote`` and ``tumorlens stack`` share on the screen."""
+"""What commands say about ensembles on the screen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tumorlens.inference import Manifest
+    from tumorlens.inference.manifest import Rule
+
+_RULES = {
+    "majority": "majority vote",
+    "mean": "mean of probabilities",
+    "weighted": "weighted mean of probabilities",
+    "stacking": "a network over all probabilities",
+}
+
+
+def rule_in_words(rule: Rule) -> str:
+    """What joins the members of an ensemble, and what that was fitted on."""
+    words = _RULES[rule.name]
+    if rule.tie is not None:
+        words += f", ties by {rule.tie.replace('_', ' ')}"
+    if rule.fitted_on != "none":
+        words += f", fitted on {rule.fitted_on} images"
+    return words + (" (LEAKS: test images took part in the fit)" if rule.leaking else "")
+
+
+def members_in_words(manifest: Manifest) -> list[str]:
+    """The members of an ensemble by name, each with its weight where the rule has weights."""
+    names = [one.name for one in manifest.members]
+    if manifest.rule is None or not manifest.rule.weights:
+        return names
+    return [f"{name} {weight:.3f}" for name, weight in zip(names, manifest.rule.weights, strict=True)]
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tumorlens.cli.text import for_stdout, parse_spacing
+from tumorlens.cli.options import OtherClassifier, OtherSegmenter, open_analyzer
+from tumorlens.cli.text import for_stdout
 from tumorlens.errors import InputError, TumorlensError, UsageError
+from tumorlens.scan import parse_spacing
 
 if TYPE_CHECKING:
     from tumorlens.cli.batch import Outcome
@@ -67,9 +69,8 @@ def analyze(
     no_gate: Annotated[
         bool, typer.Option("--no-gate", help="Read also what does not look like a brain MRI, with a warning.")
     ] = False,
-    classifier: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Another classifier or ensemble: its folder, or its run's.")
-    ] = None,
+    classifier: OtherClassifier = None,
+    segmenter: OtherSegmenter = None,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Scans at a time; the number of processors by default.")
     ] = None,
@@ -84,7 +85,7 @@ def analyze(
     names = Names(anonymous, out)
     spacing_mm = None if spacing is None else parse_spacing(spacing)
     try:
-        run = _Run(names, overwrite, json, spacing_mm, slice, not no_gate, classifier)
+        run = _Run(names, overwrite, json, spacing_mm, slice, not no_gate, classifier, segmenter)
         code = run(_found(inputs, names), jobs)
     except TumorlensError as error:
         raise type(error)(names.redacted(str(error))) from error
@@ -126,10 +127,11 @@ class _Run:
         spacing_mm: tuple[float, float] | None,
         slice_index: int | None,
         gate: bool,
-        classifier: Path | None = None,
+        classifier: Path | None,
+        segmenter: Path | None,
     ) -> None:
         self.names, self.overwrite, self.json = names, overwrite, json
-        self.classifier = classifier
+        self.classifier, self.segmenter = classifier, segmenter
         self.spacing_mm, self.slice_index, self.gate = spacing_mm, slice_index, gate
         self.finished: list[str] = []
 
@@ -175,11 +177,9 @@ class _Run:
 
         from tumorlens.cli.batch import Worker, in_order, processors
         from tumorlens.cli.outputs import Request
-        from tumorlens.inference import Analyzer
-        from tumorlens.inference.shipped import model_folder
 
         cv2.setNumThreads(1)  # the scans themselves are spread over the processors
-        analyzer = Analyzer(None if self.classifier is None else model_folder(self.classifier), threads=1)
+        analyzer = open_analyzer(self.classifier, self.segmenter)
         request = Request(self.spacing_mm, self.slice_index, analyzer.manifests, self.gate)
         worker = Worker(analyzer, request, self.names, self.overwrite)
 

@@ -21,7 +21,8 @@ Examples:
   tumorlens data list
   tumorlens data get figshare datasets
   tumorlens data check datasets/figshare
-  tumorlens data show datasets/figshare --out pictures"""
+  tumorlens data show datasets/figshare --out pictures
+  tumorlens data show datasets/nickparvar --recipe d-xception.published --out balanced"""
 
 app = typer.Typer(
     add_completion=False,
@@ -133,12 +134,18 @@ def show(
     split: Annotated[
         str | None, typer.Option(metavar="SPLIT", help="Count classes in the parts of this split (name or file).")
     ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="RECIPE", help="Draw the data as this recipe uses it: its parts, augmentation, copies."),
+    ] = None,
     images: Annotated[int, typer.Option(metavar="N", min=10, help="Images in the t-SNE, at most.")] = 1500,
     seed: Annotated[int, typer.Option(metavar="N", help="Chooses the images that are shown.")] = 0,
 ) -> None:
-    """Draw a collection: examples, class counts, masks, ages, t-SNE, augmentation. Needs the eval extra.
+    """Draw a collection: examples, class counts, masks, bad crops, ages, t-SNE, augmentation. Needs the eval extra.
 
-    Each is a PNG file in FOLDER; what the collection has not (masks, ages) is left out, and said so.
+    Each is a PNG file in FOLDER, beside images.csv, the table of all images; what the collection has not (masks, ages)
+    is left out, and said so. With --recipe (extra 'train') the parts, augmentation and copies of that recipe are drawn,
+    and a t-SNE before and after these.
     """
     from rich.text import Text
 
@@ -147,13 +154,34 @@ def show(
 
     for module in ("matplotlib", "sklearn"):
         require(module, "eval")
+    if recipe is not None and (collection is not None or split is not None):
+        raise UsageError("The recipe names collection and split itself: leave out --collection and --split.")
     with _progress() as say:
-        written, notes = draw_all(folder, out, collection, split, images, seed, say)
+        if recipe is None:
+            written, notes = draw_all(folder, out, collection, split, images, seed, say)
+        else:
+            written, notes = _draw_recipe(recipe, folder, out, images, seed, say)
     console = _console()
     for path in written:
         console.print(Text(f"Wrote {path}"), soft_wrap=True)
     for line in (*notes, _notice()):
         console.print(Text(line), soft_wrap=True)
+
+
+def _draw_recipe(
+    name: str, folder: Path, out: Path, images: int, seed: int, say: Callable[[str, int, int | None], None]
+) -> tuple[list[Path], list[str]]:
+    from tumorlens._optional import require
+    from tumorlens.cli.outputs import make_folder
+
+    for module in ("yaml", "torch"):
+        require(module, "train")
+    from tumorlens.training.recipe import load_recipe
+    from tumorlens.training.recipe_pictures import draw_recipe
+
+    chosen = load_recipe(name)
+    make_folder(out)
+    return draw_recipe(chosen, folder, out, images, seed, say)
 
 
 def _described(entry: Entry) -> dict[str, Any]:

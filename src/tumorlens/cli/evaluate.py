@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tumorlens.cli.options import CohortTable, EvaluatedCollection, EvaluatedData, EvaluatedPart, EvaluatedSplit
+
 if TYPE_CHECKING:
     from tumorlens.evaluation.choose import Choice, Subject
 
@@ -26,17 +28,11 @@ def evaluate(
     model: Annotated[
         str, typer.Argument(metavar="RUN_OR_MODEL", help="A run's folder, a model's folder, or a model that ships.")
     ],
-    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the collection, of several, or of your scans.")],
-    split: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Split to take the part from; the model's own by default.")
-    ] = None,
-    part: Annotated[str, typer.Option(metavar="PART", help="train, validation, test or all.")] = "test",
-    labels: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Your own cohort: a table with path,label and maybe mask,group.")
-    ] = None,
-    collection: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Collection in DIR; the model's own by default.")
-    ] = None,
+    data: EvaluatedData,
+    split: EvaluatedSplit = None,
+    part: EvaluatedPart = "test",
+    labels: CohortTable = None,
+    collection: EvaluatedCollection = None,
     train_data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder with what trained the model, to find leaks; else --data.")
     ] = None,
@@ -63,14 +59,14 @@ def evaluate(
     from tumorlens.evaluation.evaluate import evaluate as run_evaluation
 
     subject = find_model(model)
-    chosen = _choose(subject, data, split, part, labels, collection, train_data)
+    chosen = choose_images(subject, data, split, part, labels, collection, train_data)
     folder = out or Path(f"evaluation-{subject.manifest.name}")
-    with _progress(len(chosen.records)) as told:
+    with answering_bar(len(chosen.records)) as told:
         report = run_evaluation(subject, chosen, folder, degrade=degrade, folds=folds, progress=told)
     _print(report, folder)
 
 
-def _choose(
+def choose_images(
     subject: Subject,
     data: Path,
     split: str | None,
@@ -79,6 +75,12 @@ def _choose(
     collection: str | None,
     train_data: Path | None,
 ) -> Choice:
+    """The images that the options name, and what taught the model.
+
+    Raises:
+        UsageError: a table of labels is named together with a split or a collection, or one of them is not possible.
+        DatasetError: the images cannot be read.
+    """
     from dataclasses import replace
 
     from tumorlens.errors import UsageError
@@ -99,7 +101,7 @@ def _choose(
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
+def answering_bar(total: int) -> Iterator[Callable[[int], None]]:
     """A bar on stderr, where that is a terminal."""
     import sys
 

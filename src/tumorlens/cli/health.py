@@ -9,7 +9,11 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from tumorlens.inference import Manifest
 
 Verdict = Literal["ok", "warning", "unfit", "info"]
 
@@ -146,16 +150,30 @@ def _runtime() -> Check:
 
 
 def _models() -> Iterator[Check]:
+    from tumorlens.cli._ensembles import members_in_words, rule_in_words
     from tumorlens.errors import WeightsError
-    from tumorlens.inference.session import ModelSession
     from tumorlens.inference.shipped import REQUIRED, shipped_model, shipped_models
 
     names = set(REQUIRED) | {path.name for path in shipped_models()}
     for name in sorted(names):
         try:
-            manifest = ModelSession(shipped_model(name), threads=1).manifest
+            manifest = _loaded(shipped_model(name))
             figures = ", ".join(f"{one.name} {one.value:.3f}" for one in manifest.metrics[:SHOWN_METRICS])
             detail = f"{manifest.task}, version {manifest.version}, sha256 {manifest.sha256} verified"
+            if manifest.rule is not None:
+                joined = ", ".join(members_in_words(manifest))
+                detail += f"; ensemble of {len(manifest.members)} ({joined}) by {rule_in_words(manifest.rule)}"
             yield Check(f"model {name}", "ok", detail + (f"; {figures}" if figures else ""))
         except WeightsError as error:
             yield Check(f"model {name}", "unfit", str(error))
+
+
+def _loaded(folder: Path) -> Manifest:
+    """Manifest of a model or an ensemble that was verified and loaded as a whole."""
+    from tumorlens.inference import read_manifest
+    from tumorlens.inference.ensemble import open_ensemble
+    from tumorlens.inference.session import ModelSession
+
+    if read_manifest(folder).rule is not None:
+        return open_ensemble(folder, threads=1).manifest
+    return ModelSession(folder, threads=1).manifest

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tumorlens.cli.text import parse_spacing
 from tumorlens.errors import InputError
+from tumorlens.scan import parse_spacing
 
 if TYPE_CHECKING:
     import numpy as np

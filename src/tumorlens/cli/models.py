@@ -1,4 +1,4 @@
-"""``tumorlens models``: the models that ship."""
+"""``tumorlens models``: the models that ship, or that lie in the folder ``TUMORLENS_WEIGHTS``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _described(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     return {
         "id": manifest.id,
-        "bytes": _size(folder),
+        "bytes": _size(folder, manifest),
         "card": _card(folder),
         "manifest": manifest.model_dump(mode="json"),
     }
@@ -72,7 +72,8 @@ def _print_list(folders: list[Path]) -> None:
     console = Console(highlight=False)
     for folder in folders:
         manifest = read_manifest(folder)
-        console.print(Text(f"{manifest.name} {manifest.version}", style="bold"), Text(f"{manifest.title}"))
+        named = folder.name if folder.name == manifest.name else f"{folder.name} ({manifest.name})"
+        console.print(Text(f"{named} {manifest.version}", style="bold"), Text(f"{manifest.title}"))
         console.print(_facts(folder, manifest))
     console.print(Text("tumorlens models NAME shows the card; tumorlens doctor verifies the checksums."))
     console.print(Text(NOTICE))
@@ -87,7 +88,10 @@ def _print_model(folder: Path) -> None:
 
     console = Console(highlight=False)
     manifest = read_manifest(folder)
-    console.print(Text(_card(folder) or f"There is no card for {manifest.name}."), soft_wrap=True)
+    card = _card(folder)
+    console.print(Text(card or f"There is no card for {folder.name}."), soft_wrap=True)
+    if card is None:
+        console.print(_facts(folder, manifest))
     console.print(Text("Manifest", style="bold"))
     console.print(Text(manifest.model_dump_json(indent=2)), soft_wrap=True)
     console.print(Text(NOTICE))
@@ -100,15 +104,29 @@ def _facts(folder: Path, manifest: Manifest) -> Any:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     facts = [
         ("task", manifest.task),
-        ("size", f"{_size(folder) / 1e6:.1f} MB"),
+        ("size", f"{_size(folder, manifest) / 1e6:.1f} MB"),
         ("licence", manifest.licence),
         ("sha256", manifest.sha256),
+        *_joined(folder, manifest),
         *(("states", one) for one in _promises(manifest)),
         *(("metric", _figure(metric)) for metric in manifest.metrics),
     ]
     for label, fact in facts:
         table.add_row(label, Text(fact, overflow="fold"))
     return table
+
+
+def _joined(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Rule and members of an ensemble; nothing of a single model."""
+    from tumorlens.cli._ensembles import members_in_words, rule_in_words
+    from tumorlens.inference import read_manifest
+
+    if manifest.rule is None:
+        return
+    yield "labels", ", ".join(manifest.classes)
+    yield "rule", rule_in_words(manifest.rule)
+    for words, member in zip(members_in_words(manifest), manifest.members, strict=True):
+        yield "member", f"{words} ({read_manifest(folder / member.folder).title}; sha256 {member.sha256[:12]}…)"
 
 
 def _promises(manifest: Manifest) -> Iterator[str]:
@@ -140,10 +158,15 @@ def _card(folder: Path) -> str | None:
         return None
 
 
-def _size(folder: Path) -> int:
+def _size(folder: Path, manifest: Manifest) -> int:
+    """Bytes of all its ONNX files."""
     from tumorlens.inference.manifest import MODEL_FILE
 
+    places = [folder / one.folder for one in manifest.members]
+    if manifest.rule is None or manifest.rule.sha256 is not None:
+        places.append(folder)
     try:
-        return (folder / MODEL_FILE).stat().st_size
+        return sum((place / MODEL_FILE).stat().st_size for place in places)
     except OSError as error:
-        raise WeightsError(f"The model file of {folder.name} is missing: install tumorlens again.") from error
+        remedy = "install tumorlens again" if manifest.rule is None else "make the ensemble again"
+        raise WeightsError(f"A model file of {folder.name} is missing: {remedy}.") from error

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+WIDE = 110
 EPILOG = """\b
 Examples:
   tumorlens recipes
@@ -31,19 +32,27 @@ def recipes(
         typer.echo(_text(load_recipe(name).model_dump(mode="json", exclude_defaults=True), as_json))
         return
     chosen = [load_recipe(one) for one in recipe_names() if name is None or fnmatchcase(one, name)]
+    if not chosen:
+        from tumorlens.errors import RecipeError
+
+        raise RecipeError(f"No recipe is named '{name}': 'tumorlens recipes' lists all {len(recipe_names())}.")
     if as_json:
         typer.echo(_text([one.model_dump(mode="json") for one in chosen], as_json))
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("Recipe", "Experiment", "Data", "Model", "Published"):
-        table.add_column(column, no_wrap=column == "Recipe", overflow="fold")
-    for one in chosen:
-        figures = ", ".join(f"{key} {value:g}" for key, value in one.published.items())
-        table.add_row(one.name, one.experiment or "own", one.data.collection, one.model.name, figures)
+    from tumorlens.evaluation.published import headline
+
     console = Console()
+    wide = console.width >= WIDE
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("Recipe", "Of", *(("Data", "Model") if wide else ()), "Published"):
+        table.add_column(column, no_wrap=column != "Published", overflow="fold")
+    for one in chosen:
+        figures = ", ".join(f"{key} {value:g}" for key, value in headline(one.published).items())
+        more = (one.data.collection, one.model.name) if wide else ()
+        table.add_row(one.name, one.experiment or "own", *more, figures)
     console.print(table)
     from tumorlens.training.studies import studies
 

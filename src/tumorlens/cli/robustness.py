@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from tumorlens.cli.options import CohortTable, EvaluatedCollection, EvaluatedData, EvaluatedPart, EvaluatedSplit
+
 EPILOG = """\b
 Examples:
   tumorlens robustness classifier-small --data datasets
@@ -20,17 +22,11 @@ def robustness(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A run's folder, a model's folder, or a model that ships.")
     ],
-    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the collection, of several, or of your scans.")],
-    split: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Split to take the part from; the model's own by default.")
-    ] = None,
-    part: Annotated[str, typer.Option(metavar="PART", help="train, validation, test or all.")] = "test",
-    labels: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Your own cohort: a table with path,label and maybe mask,group.")
-    ] = None,
-    collection: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Collection in DIR; the model's own by default.")
-    ] = None,
+    data: EvaluatedData,
+    split: EvaluatedSplit = None,
+    part: EvaluatedPart = "test",
+    labels: CohortTable = None,
+    collection: EvaluatedCollection = None,
     limit: Annotated[
         int | None, typer.Option(metavar="N", help="Ask about N images only, drawn evenly from the classes.")
     ] = None,
@@ -54,7 +50,7 @@ def robustness(
 
     for module in NEEDED:
         require(module, "eval")
-    from tumorlens.cli.evaluate import _choose, _progress
+    from tumorlens.cli.evaluate import answering_bar, choose_images
     from tumorlens.evaluation.choose import find_model
     from tumorlens.evaluation.corruptions import suite as find_suite
     from tumorlens.evaluation.robustness import answers_wanted, wanted_records
@@ -63,10 +59,10 @@ def robustness(
     chosen_suite = find_suite(suite)
     subject = find_model(model)
     others = [find_model(one) for one in beside or ()]
-    choice = _choose(subject, data, split, part, labels, collection, None)
+    choice = choose_images(subject, data, split, part, labels, collection, None)
     folder = out or Path(f"robustness-{subject.manifest.name}")
     images = len(wanted_records(subject, choice, limit))
-    with _progress(answers_wanted(images, chosen_suite, len(others))) as told:
+    with answering_bar(answers_wanted(images, chosen_suite, len(others))) as told:
         report = run_robustness(subject, choice, folder, chosen_suite, others=others, limit=limit, progress=told)
     _print(report, folder)
 

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tumorlens.cli.group import NOTICE
+from tumorlens.cli.options import OtherClassifier, OtherSegmenter, open_analyzer
 from tumorlens.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from tumorlens.inference import Analyzer
     from tumorlens.web import Settings
 
 EPILOG = """\b
 Examples:
   tumorlens serve --open
   tumorlens serve --store analyses.sqlite
+  tumorlens serve --classifier voted --segmenter runs/u-net
   TUMORLENS_TOKEN=... tumorlens serve --host 0.0.0.0 --allowed-host scans.example.org"""
 
 GRACE_S = 20
@@ -40,6 +43,8 @@ def serve(
     allowed_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Host name that the server also goes by. Repeatable.")
     ] = None,
+    classifier: OtherClassifier = None,
+    segmenter: OtherSegmenter = None,
     jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Worker threads.")] = None,
     queue: Annotated[int, typer.Option(min=1, metavar="N", help="Most scans that wait; further ones get 429.")] = 64,
     max_upload_mb: Annotated[int, typer.Option(min=1, max=1024, metavar="MB", help="Largest file.")] = 200,
@@ -67,7 +72,7 @@ def serve(
     )
     listener = _listen(host, port)
     try:
-        _run(settings, listener, open_page, verbose)
+        _run(settings, open_analyzer(classifier, segmenter), listener, open_page, verbose)
     finally:
         listener.close()
 
@@ -99,7 +104,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _run(settings: Settings, listener: socket.socket, open_page: bool, verbose: bool) -> None:
+def _run(settings: Settings, analyzer: Analyzer, listener: socket.socket, open_page: bool, verbose: bool) -> None:
     import logging
 
     import uvicorn
@@ -111,7 +116,7 @@ def _run(settings: Settings, listener: socket.socket, open_page: bool, verbose: 
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     # The thread that answers gets its turn sooner than after the default of 5 ms.
     sys.setswitchinterval(SWITCH_S)
-    app = create_app(settings)
+    app = create_app(settings, analyzer)
     config = uvicorn.Config(
         app,
         log_config=None,

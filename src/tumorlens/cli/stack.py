@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tumorlens.cli.options import JoinedRuns
+
 EPILOG = """\b
 Examples:
   tumorlens stack runs/xception runs/inceptionv3 runs/resnet50 runs/vgg19 --data datasets --out stacked
@@ -29,9 +31,7 @@ class FitOn(StrEnum):
 
 
 def stack(
-    runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Folders of runs or models, two or more of the same classes.")
-    ],
+    runs: JoinedRuns,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report, ensemble.json and export/.")],
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the collection; needed but for --fit test.")

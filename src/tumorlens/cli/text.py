@@ -6,8 +6,6 @@ import json
 import re
 import sys
 
-from tumorlens.errors import UsageError
-
 
 def well_formed(text: str) -> str:
     """The text with bytes of a file name that are no UTF-8 replaced by U+FFFD, so that it can be encoded."""
@@ -26,18 +24,3 @@ def for_stdout(document: str) -> str:
     if encoding in ("utf8", "utf8sig") or document.isascii():
         return document
     return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match.group())[1:-1], document)
-
-
-def parse_spacing(text: str) -> tuple[float, float]:
-    """Row and column spacing in millimeters from ``ROW,COL``.
-
-    Raises:
-        UsageError: it is not two finite numbers above 0.
-    """
-    try:
-        row, col = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise UsageError(f"The spacing is {text!r}: give two numbers, ROW,COL in millimeters.") from error
-    if not (0 < row < float("inf") and 0 < col < float("inf")):
-        raise UsageError(f"The spacing is {text!r}: both numbers must be finite and above 0 millimeters.")
-    return row, col

@@ -116,6 +116,7 @@ def _print_estimate(recipe: Recipe, found: Estimate) -> None:
     Console().print(table)
     megabytes = {name: getattr(found, f"{name}_bytes") / 2**20 for name in ("memory", "disk", "cache", "free")}
     copies = f", {found.copies:,} augmented copies among them" if found.copies else ""
+    copies += f", and {found.phantoms:,} made heads" if found.phantoms else ""
     _print(
         [
             f"Parameters: {found.parameters[0]:,}, of which {found.parameters[1]:,} learn at first",
@@ -126,6 +127,7 @@ def _print_estimate(recipe: Recipe, found: Estimate) -> None:
             f"Memory: about {megabytes['memory']:,.0f} MB",
             f"Disk: about {megabytes['disk']:,.0f} MB for checkpoints and export, {megabytes['cache']:,.0f} MB for a "
             f"cache; {megabytes['free']:,.0f} MB are free",
+            *([] if found.lacking is None else [f"Lacking: {found.lacking}"]),
         ]
     )
 

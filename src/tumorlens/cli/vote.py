@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tumorlens.cli.options import JoinedRuns
+
 EPILOG = """\b
 Examples:
   tumorlens vote runs/vgg16 runs/resnet50 runs/cnn --out voted
@@ -31,9 +33,7 @@ class JoinRule(StrEnum):
 
 
 def vote(
-    runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Folders of runs or models, two or more of the same classes.")
-    ],
+    runs: JoinedRuns,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for report.html, predictions.csv, ensemble.json.")],
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the collection; needed where answers are lacking.")
@@ -54,7 +54,7 @@ def vote(
 
     for module in NEEDED:
         require(module, "eval")
-    from tumorlens.cli._ensembles import answering, print_ensemble
+    from tumorlens.cli._ensembles import answering, members_in_words, print_ensemble
     from tumorlens.training.ensembles import vote as run_vote
 
     numbers = _numbers(weights)
@@ -63,10 +63,7 @@ def vote(
     chosen = outcome.manifest.rule
     lines = []
     if chosen is not None and chosen.weights:
-        said = ", ".join(
-            f"{one.name} {weight:.3f}" for one, weight in zip(outcome.manifest.members, chosen.weights, strict=True)
-        )
-        lines.append(f"Weights: {said}")
+        lines.append(f"Weights: {', '.join(members_in_words(outcome.manifest))}")
     print_ensemble(outcome.title, outcome.table, [*lines, *outcome.sentences(out)])
 
 

@@ -90,8 +90,8 @@ def check_collection(
     if report.bad_crops:
         share = len(report.bad_crops) / max(1, report.images)
         report.notes.append(
-            f"In {len(report.bad_crops)} images ({share:.1%}) no head can be found, so that a crop to it keeps the "
-            "whole picture."
+            f"In {len(report.bad_crops):,} of {report.images:,} images ({share:.1%}) no head can be found, so that a "
+            "crop to it keeps the whole picture."
         )
     return report
 

@@ -21,7 +21,9 @@ from tumorlens.evaluation.intervals import bootstrap_mean
 from tumorlens.evaluation.paired import Comparison, compare_classifiers, compare_outlines
 from tumorlens.evaluation.plots import Plot, learning_curves
 from tumorlens.evaluation.predictions import Outlines, Predictions, read_predictions
+from tumorlens.evaluation.published import beside_published, headline, name_for_people, published_on
 from tumorlens.evaluation.report import PAGE_FILE, PREDICTIONS_FILE
+from tumorlens.evaluation.run_log import curve_points, logged_figures, run_history
 from tumorlens.evaluation.words import METRICS, NOTICE, figure
 from tumorlens.io.atomic import write_atomic
 
@@ -39,13 +41,15 @@ class Entrant:
         folder: a run's or an evaluation's.
         table: its answers.
         published: published figures of a run's recipe.
-        history: rows of a run's logs/metrics.csv.
+        logged: figures of a run's best epoch.
+        history: epochs of a run's logs/metrics.csv.
     """
 
     name: str
     folder: Path
     table: Predictions | Outlines
     published: dict[str, float] = field(default_factory=dict)
+    logged: dict[str, float] = field(default_factory=dict)
     history: tuple[dict[str, float], ...] = ()
 
 
@@ -56,7 +60,8 @@ class Compared:
     Attributes:
         kind: ``"classification"`` or ``"segmentation"``.
         images: number of images that all have answered.
-        rows: one per entrant: name, figures with intervals on the common images, images of its own, published figures.
+        rows: one per entrant: name, figures with intervals on the common images, images of its own, published figures,
+            and ``beside``, each of these with ours.
         pairs: every pair, with its test.
         curves: learning curves of those that are runs, or ``None``.
     """
@@ -100,7 +105,7 @@ def open_entrants(folders: Sequence[Path]) -> tuple[Entrant, ...]:
                 f"{given} is no finished run and no evaluation: it has no {PREDICTIONS_FILE}; evaluate the model first."
             )
         table = read_predictions(folder / PREDICTIONS_FILE)
-        found.append(Entrant(name, folder, table, published_of(folder), _history(folder)))
+        found.append(Entrant(name, folder, table, published_of(folder), logged_figures(folder), run_history(folder)))
     return tuple(found)
 
 
@@ -166,8 +171,8 @@ def _classifiers(entrants: Sequence[Entrant], tables: dict[str, Predictions], or
     rows = []
     for entrant in entrants:
         one = tables[entrant.name]
-        found = classification_intervals(one.truth, one.probabilities, one.classes, first.groups)
-        rows.append(_row(entrant, {name: interval(found[name]) for name in _FIGURES["classification"]}))
+        intervals = classification_intervals(one.truth, one.probabilities, one.classes, first.groups)
+        rows.append(_row(entrant, "classification", {name: interval(value) for name, value in intervals.items()}))
     answers = {name: one.probabilities for name, one in tables.items()}
     pairs = compare_classifiers(first.truth, answers, first.groups)
     return Compared("classification", len(order), tuple(rows), pairs, _curves(entrants, "accuracy"))
@@ -176,19 +181,25 @@ def _classifiers(entrants: Sequence[Entrant], tables: dict[str, Predictions], or
 def _segmenters(entrants: Sequence[Entrant], tables: dict[str, Outlines], order: Sequence[str]) -> Compared:
     groups = next(iter(tables.values())).groups
     rows = [
-        _row(entrant, {"dice": interval(bootstrap_mean(tables[entrant.name].dice, groups, resamples=1000))})
+        _row(
+            entrant,
+            "segmentation",
+            {"dice": interval(bootstrap_mean(tables[entrant.name].dice, groups, resamples=1000))},
+        )
         for entrant in entrants
     ]
     pairs = compare_outlines({name: one.dice for name, one in tables.items()}, groups)
     return Compared("segmentation", len(order), tuple(rows), pairs, _curves(entrants, "dice"))
 
 
-def _row(entrant: Entrant, figures: dict[str, Any]) -> dict[str, Any]:
+def _row(entrant: Entrant, kind: str, intervals: dict[str, Any]) -> dict[str, Any]:
+    published = published_on(entrant.published)
     return {
         "name": entrant.name,
         "own_images": len(entrant.table),
-        "figures": figures,
-        "published": entrant.published,
+        "figures": {name: intervals[name] for name in _FIGURES[kind]},
+        "published": published,
+        "beside": beside_published(published, intervals, entrant.logged),
     }
 
 
@@ -197,29 +208,12 @@ def _ordered(table: Predictions | Outlines, order: Sequence[str]) -> Predictions
     return table.subset(np.array([place[name] for name in order], dtype=np.int64))
 
 
-def _history(folder: Path) -> tuple[dict[str, float], ...]:
-    """Epochs of a run's logs; none for an evaluation, or where the logs are damaged."""
-    try:
-        text = (folder / "logs" / "metrics.csv").read_text(encoding="utf-8")
-        rows = csv.DictReader(io.StringIO(text))
-        return tuple({key: float(value) for key, value in row.items() if key and value} for row in rows)
-    except (OSError, ValueError):
-        return ()
-
-
 def _curves(entrants: Sequence[Entrant], metric: str) -> Plot | None:
     runs = {}
     for one in entrants:
-        parts = {
-            part: [
-                (row["epoch"], row[f"{part}_{metric}"])
-                for row in one.history
-                if {"epoch", f"{part}_{metric}"} <= {*row}
-            ]
-            for part in ("train", "val")
-        }
-        if parts["val"] or parts["train"]:
-            runs[one.name] = parts
+        points = curve_points(one.history, metric)
+        if any(points.values()):
+            runs[one.name] = points
     return learning_curves(runs, METRICS[metric]) if runs else None
 
 
@@ -250,7 +244,7 @@ def figure_table(compared: Compared) -> tuple[list[str], list[list[str]]]:
     for row in compared.rows:
         cells = [row["name"], *(figure(row["figures"][name]) for name in names)]
         if published:
-            cells.append(", ".join(f"{name} {value:.4f}" for name, value in row["published"].items()) or "–")
+            cells.append(", ".join(f"{name} {value:.4f}" for name, value in headline(row["published"]).items()) or "–")
         rows.append(cells)
     return heads, rows
 
@@ -273,6 +267,16 @@ def pair_table(compared: Compared) -> tuple[list[str], list[list[str]]]:
             ]
         )
     return heads, rows
+
+
+def published_table(compared: Compared) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of every published figure with ours, those of single classes among them, for people."""
+    rows = [
+        [row["name"], name_for_people(one["name"]), f"{one['published']:.4f}", figure(one["ours"], 4)]
+        for row in compared.rows
+        for one in row["beside"]
+    ]
+    return ["", "Figure", "Published", "Ours"], rows
 
 
 def sentences(compared: Compared) -> list[str]:
@@ -310,6 +314,15 @@ def _page(compared: Compared) -> str:
             "difference draws whole groups, and the test takes images as independent.",
         ),
     ]
+    if any(row["beside"] for row in compared.rows):
+        body.append(
+            html.section(
+                "Published beside ours",
+                html.table(*published_table(compared)),
+                note="Ours on the common images; figures of training and validation are of the best epoch. A dash says "
+                "that ours has no such figure.",
+            )
+        )
     if compared.curves is not None:
         body.append(html.section("Learning curves", html.plots([compared.curves])))
     names = [row["name"] for row in compared.rows]

@@ -27,6 +27,7 @@ COLORS = {
 }
 RED = np.array([1.0, 0.1, 0.1], dtype=np.float32)
 _DPI = 120
+_NO_UNIT = "neighbors look alike; axes and distances between groups have no unit"
 _LABELS: tuple[Label, ...] = (*CLASSES, UnknownTumor.TUMOR)
 
 
@@ -83,6 +84,26 @@ def plot_masks(path: Path, records: Sequence[Record], seed: int, count: int = 5)
     _save(figure, path)
 
 
+def plot_bad_crops(path: Path, pictures: Sequence[Record], total: int, columns: int = 8) -> None:
+    """Pictures in which no head can be found, at most three rows of them.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    if not pictures:
+        raise DatasetError(f"In each of {total:,} pictures a head can be found: there is no bad crop.")
+    shown = pictures[: 3 * columns]
+    columns = min(columns, len(shown))
+    noun = "picture" if len(pictures) == 1 else "pictures"
+    figure, axes = _grid(
+        -(-len(shown) // columns), max(columns, 4), f"{len(pictures):,} {noun} without a head to crop to"
+    )
+    for axis, record in zip(axes[:, :columns].ravel(), shown, strict=False):
+        axis.imshow(_scaled(record), cmap="gray", vmin=0, vmax=1)
+        axis.set_title(record.path.name[-22:], fontsize=6)
+    _save(figure, path)
+
+
 def painted(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """An image ``[rows, cols]`` within [0, 1] as color ``[rows, cols, 3]``, with the masked pixels tinted red."""
     color = np.repeat(image[:, :, None], 3, axis=2)
@@ -119,6 +140,35 @@ def plot_map(path: Path, vectors: NDArray[np.float32], labels: Sequence[str], se
     Raises:
         DatasetError: there are fewer than ten images.
     """
+    points = _embedded(vectors, seed)
+    figure, axis = _axes(f"t-SNE of {len(vectors):,} thumbnails (48 x 48 pixels)", (6.8, 5.6))
+    _scatter(axis, points, labels)
+    axis.set_xlabel(_NO_UNIT)
+    axis.legend(frameon=False, fontsize=8, markerscale=2, loc="upper left", bbox_to_anchor=(1, 1))
+    _save(figure, path)
+
+
+def plot_balancing(
+    path: Path, vectors: NDArray[np.float32], labels: Sequence[str], copied: NDArray[np.bool_], seed: int
+) -> None:
+    """One t-SNE of images and their augmented copies, shown without the copies and with them.
+
+    Raises:
+        DatasetError: there are fewer than ten images.
+    """
+    points = _embedded(vectors, seed)
+    figure, axes = _axes("t-SNE of thumbnails (48 x 48 pixels), before and after copies", (11.4, 5.4), 2)
+    for axis, kept, words in zip(axes, (~copied, np.ones_like(copied)), ("originals", "with copies"), strict=True):
+        _scatter(axis, points[kept], [one for one, shown in zip(labels, kept, strict=True) if shown])
+        axis.set_title(f"{words}: {int(kept.sum()):,} images", fontsize=9)
+        axis.set_xlim(points[:, 0].min() - 2, points[:, 0].max() + 2)
+        axis.set_ylim(points[:, 1].min() - 2, points[:, 1].max() + 2)
+        axis.set_xlabel(_NO_UNIT, fontsize=8)
+    axes[1].legend(frameon=False, fontsize=8, markerscale=2, loc="upper left", bbox_to_anchor=(1, 1))
+    _save(figure, path)
+
+
+def _embedded(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     if len(vectors) < 10:
         raise DatasetError(f"A t-SNE needs at least 10 images, and there are {len(vectors)}.")
     from sklearn.decomposition import PCA
@@ -128,15 +178,15 @@ def plot_map(path: Path, vectors: NDArray[np.float32], labels: Sequence[str], se
     reduced = PCA(components, random_state=seed).fit_transform(vectors)
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     points = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
-    figure, axis = _axes(f"t-SNE of {len(vectors):,} thumbnails (48 x 48 pixels)", (6.8, 5.6))
+    return np.asarray(points, dtype=np.float32)
+
+
+def _scatter(axis: Any, points: NDArray[np.float32], labels: Sequence[str]) -> None:
     for label in dict.fromkeys(sorted(labels, key=list(COLORS).index)):
         chosen = np.array([one == label for one in labels])
         axis.scatter(*points[chosen].T, s=7, color=COLORS[label], label=_title(label), alpha=0.75, linewidths=0)
     axis.set_xticks([])
     axis.set_yticks([])
-    axis.set_xlabel("neighbors look alike; axes and distances between groups have no unit")
-    axis.legend(frameon=False, fontsize=8, markerscale=2, loc="upper left", bbox_to_anchor=(1, 1))
-    _save(figure, path)
 
 
 def plot_augmented(path: Path, rows: Sequence[tuple[NDArray[np.float32], Sequence[NDArray[np.float32]]]]) -> None:
@@ -194,12 +244,12 @@ def _grid(rows: int, cols: int, title: str) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _axes(title: str, size: tuple[float, float]) -> tuple[Any, Any]:
+def _axes(title: str, size: tuple[float, float], columns: int = 1) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
     _title_and_notice(figure, title)
-    return figure, figure.subplots()
+    return figure, figure.subplots(1, columns)
 
 
 def _title_and_notice(figure: Any, title: str) -> None:

@@ -23,6 +23,7 @@ from tumorlens.evaluation.report import (
     write_classification_report,
     write_segmentation_report,
 )
+from tumorlens.evaluation.run_log import logged_figures
 from tumorlens.evaluation.setting import Setting
 from tumorlens.io.atomic import write_atomic
 
@@ -69,7 +70,7 @@ def evaluate(
         check_enough(subject, choice)
     change = None if degrade is None else corruption(degrade)
     part = out.with_name(f".{out.name}.part")
-    key = _key(subject, choice, degrade)
+    key = answers_key(subject, choice, degrade)
     _begin(part, out, key)
     cache = part / PREDICTIONS_FILE
     common = {"taught": choice.taught, "degrade": change, "progress": progress, "cache": cache}
@@ -135,11 +136,12 @@ def _setting(
         change=None if degrade is None else corruption(degrade),
         seconds=answered.seconds,
         records=answered.records,
-        published=subject.published,
+        published=subject.published if choice.collection == subject.manifest.training.collection else {},
+        logged=logged_figures(subject.run),
     )
 
 
-def _key(subject: Subject, choice: Choice, degrade: str | None) -> str:
+def answers_key(subject: Subject, choice: Choice, degrade: str | None) -> str:
     """What answers depend on: the model as its manifest serves it, the files by size and time, and the degradation."""
     manifest = subject.manifest.model_dump_json(exclude={"metrics", "limits", "title"})
     total = hashlib.sha256(f"{manifest}\0{degrade}\0".encode())

@@ -13,6 +13,7 @@ from tumorlens.evaluation.plots import Plot
 from tumorlens.evaluation.words import NOTICE
 
 TEMPLATE = "report_page.html"
+STYLE = "page.css"
 
 
 def page(title: str, heading: str, lead: str, body: Sequence[str], foot: str = "") -> str:
@@ -27,6 +28,7 @@ def page(title: str, heading: str, lead: str, body: Sequence[str], foot: str = "
     """
     template = Template(resources.files("tumorlens.evaluation").joinpath(TEMPLATE).read_text(encoding="utf-8"))
     made = template.substitute(
+        style=resources.files("tumorlens").joinpath(STYLE).read_text(encoding="utf-8"),
         title=escape(title),
         heading=escape(heading),
         lead=escape(lead),

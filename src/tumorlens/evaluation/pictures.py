@@ -109,8 +109,8 @@ def _answers(
                 truth=f"Truth: {titles[truth]}",
                 answer=f"Answer: {titles[predictions.classes[answer]]}, {confidence:.0f} %",
                 right=bool(predictions.right[row]),
-                png=encode_png(_grey(scan)),
-                map_png=None if heat is None else encode_png(_heated(_grey(scan), heat)),
+                png=encode_png(grey_picture(scan)),
+                map_png=None if heat is None else encode_png(_heated(grey_picture(scan), heat)),
             )
         )
     return found
@@ -131,7 +131,7 @@ def _outlined(
     label = outlines.labels[row]
     answer = f"Dice {outlines.dice[row]:.2f}" if outlines.predicted_area_px[row] else "no outline"
     name = f"{kind}-{record.path.stem}"
-    picture = _contoured(_grey(scan), [(truth, TRUTH_COLOR), (mask, ANSWER_COLOR)])
+    picture = contoured(grey_picture(scan), [(truth, TRUTH_COLOR), (mask, ANSWER_COLOR)])
     return Picture(
         name, record.id, titles.get(label, label), answer, bool(outlines.dice[row] > 0.5), encode_png(picture)
     )
@@ -151,7 +151,7 @@ def _scan(record: Record, setting: Setting) -> Scan | None:
         return None
 
 
-def _grey(scan: Scan) -> Picture8:
+def grey_picture(scan: Scan) -> Picture8:
     """Grey picture of a slice, its longest side :data:`SIDE` pixels."""
     scaled = np.rint(255 * percentile_scale(scan.pixels, 0.5, 99.5)).astype(np.uint8)
     rows, cols = scaled.shape
@@ -169,7 +169,8 @@ def _heated(grey: Picture8, heat: NDArray[np.float32]) -> Picture8:
     return np.asarray(np.rint(grey[:, :, None] * (1 - share) + colors * share), dtype=np.uint8)
 
 
-def _contoured(grey: Picture8, masks: Sequence[tuple[NDArray[np.bool_], tuple[int, int, int]]]) -> Picture8:
+def contoured(grey: Picture8, masks: Sequence[tuple[NDArray[np.bool_], tuple[int, int, int]]]) -> Picture8:
+    """The picture with the outlines of masks bool ``[rows, cols]`` of the slice, each in its color (RGB)."""
     picture = np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
     for mask, color in masks:
         large = cv2.resize(mask.astype(np.float32), (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)

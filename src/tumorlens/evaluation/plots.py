@@ -15,12 +15,13 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 INK = "#123456"
 COLORS = ("#3b82c4", "#c9741a", "#2f9468", "#8b62c9", "#c2577a", "#7f8c96")
 GRID_ALPHA = 0.18
-_STYLE = {
+STYLE = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 10,
@@ -40,6 +41,7 @@ _STYLE = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
 }
+"""What Matplotlib is told for every plot of a report."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,32 +72,34 @@ def classification_plots(section: Mapping[str, Any], titles: Mapping[str, str]) 
     """
     figures = section["figures"]["all"]["intervals"]
     plots = [
-        _plot(
+        rendered(
             "confusion",
             "Which class was answered",
             "Each row is what the scan shows, each column what the model answered; the diagonal is right. Shares "
             "are of the row.",
             _confusion(section["confusion"], [titles[name] for name in section["classes"]]),
         ),
-        _plot(
+        rendered(
             "roc",
             "Sensitivity against false alarms",
             "Receiver operating characteristic of each class against the rest: the upper left corner is best.",
-            _curves(section["curves"]["roc"], _areas(figures, "auroc", titles), "1 - specificity", "Sensitivity", True),
+            class_curves(
+                section["curves"]["roc"], _areas(figures, "auroc", titles), "1 - specificity", "Sensitivity", True
+            ),
         ),
-        _plot(
+        rendered(
             "precision_recall",
             "Precision against recall",
             "Of the scans given a class, how many are of it, as more of that class's scans are found: the upper right "
             "corner is best.",
-            _curves(
+            class_curves(
                 section["curves"]["precision_recall"], _areas(figures, "auprc", titles), "Recall", "Precision", False
             ),
         ),
     ]
     if section["calibration"] is not None:
         plots.append(
-            _plot(
+            rendered(
                 "reliability",
                 "Is a confidence of 90 % right nine times in ten?",
                 "Points on the diagonal are honest, below it too sure; larger points hold more images. The temperature "
@@ -104,7 +108,7 @@ def classification_plots(section: Mapping[str, Any], titles: Mapping[str, str]) 
             )
         )
     plots.append(
-        _plot(
+        rendered(
             "risk_coverage",
             "If it may keep silent",
             "Share of wrong answers among the scans that it is surest of, as that share of scans grows to all.",
@@ -113,7 +117,7 @@ def classification_plots(section: Mapping[str, Any], titles: Mapping[str, str]) 
     )
     if section["sets"] is not None:
         plots.append(
-            _plot(
+            rendered(
                 "set_sizes",
                 "How many classes remain possible",
                 "Size of the prediction set of each scan: one class is a clear answer, more say that the model is not "
@@ -138,14 +142,14 @@ def segmentation_plots(
     by_class = [(name, dice[names == name]) for name in sorted(set(labels))]
     boxes = "Box: the middle half; line in it: the median; whiskers: from the 5th to the 95th percentile."
     return [
-        _plot(
+        rendered(
             "dice_histogram",
             "Overlap with the true outline",
             "Dice of each image: 1 is a perfect outline, 0 misses the tumor. The dashed line is the mean.",
             _histogram(dice),
         ),
-        _plot("dice_by_class", "Overlap by class", boxes, _boxes(by_class)),
-        _plot(
+        rendered("dice_by_class", "Overlap by class", boxes, _boxes(by_class)),
+        rendered(
             "dice_by_size",
             "Overlap by size of the lesion",
             boxes + " In a small lesion a pixel more or less weighs more.",
@@ -154,38 +158,55 @@ def segmentation_plots(
     ]
 
 
-def learning_curves(runs: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], metric: str) -> Plot:
-    """Validation curves of several runs on one pair of axes.
+def learning_curves(
+    runs: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]],
+    metric: str,
+    name: str = "curves",
+    title: str = "Learning curves",
+) -> Plot:
+    """Curves of one or several runs on one pair of axes.
 
     Args:
         runs: by name of the run, ``train`` and ``val`` points of (epoch, value).
         metric: name of the value, for the axis.
+        name: of the plot's file.
+        title: heading.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8, 4.2), layout="constrained")
         axes = figure.subplots()
-        for index, (name, parts) in enumerate(runs.items()):
+        for index, (run, parts) in enumerate(runs.items()):
             color = COLORS[index % len(COLORS)]
             for part, style, alpha in (("train", ":", 0.7), ("val", "-", 1.0)):
                 points = parts.get(part, ())
                 if points:
-                    label = name if part == "val" else None
-                    axes.plot(*zip(*points, strict=True), linestyle=style, color=color, alpha=alpha, label=label)
+                    label = run if part == "val" and len(runs) > 1 else None
+                    marker = "." if len(points) < 60 else None
+                    options: dict[str, Any] = {
+                        "linestyle": style,
+                        "marker": marker,
+                        "color": color,
+                        "alpha": alpha,
+                        "label": label,
+                    }
+                    axes.plot(*zip(*points, strict=True), **options)
         axes.set_xlabel("Epoch (from 0)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(metric)
         axes.grid(True)
         if axes.get_legend_handles_labels()[0]:
             axes.legend()
-    return _plot("curves", "Learning curves", "Solid: validation; dotted: training.", figure)
+    return rendered(name, title, "Solid: validation; dotted: training.", figure)
 
 
-def _plot(name: str, title: str, caption: str, figure: Figure) -> Plot:
+def rendered(name: str, title: str, caption: str, figure: Figure) -> Plot:
+    """A finished drawing as SVG, whose ink is that of the page, and as PNG."""
     return Plot(name, title, caption, _svg(figure, name), _png(figure))
 
 
 def _svg(figure: Figure, salt: str) -> str:
     stream = io.StringIO()
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": salt}):
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": salt}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Type": None, "Format": None})
     text = stream.getvalue()
     text = text[text.index("<svg") :]
@@ -202,14 +223,15 @@ def _png(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def _new(width: float = 5.2, height: float = 4.2) -> tuple[Figure, Any]:
+def new_figure(width: float = 5.2, height: float = 4.2) -> tuple[Figure, Any]:
+    """An empty figure of so many inches, and its axes; call it under :data:`STYLE`."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
 
 
 def _confusion(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _new()
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure()
         counts = np.asarray(matrix, dtype=np.float64)
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         for row, col in np.ndindex(*counts.shape):
@@ -253,9 +275,18 @@ def _areas(figures: Mapping[str, Any], figure: str, titles: Mapping[str, str]) -
     return found
 
 
-def _curves(curves: Mapping[str, Any], labels: Mapping[str, str], x: str, y: str, chance: bool) -> Figure:
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _new()
+def class_curves(curves: Mapping[str, Any], labels: Mapping[str, str], x: str, y: str, chance: bool) -> Figure:
+    """One curve for each class, such as ROC.
+
+    Args:
+        curves: ``x`` and ``y`` within [0, 1] by class; ``None`` where a class has none.
+        labels: of each class, for the legend.
+        x: name of the horizontal axis.
+        y: name of the vertical axis.
+        chance: whether to draw the diagonal of guessing.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure()
         if chance:
             axes.plot([0, 1], [0, 1], color=INK, alpha=0.35, linewidth=1, linestyle=":")
         for index, (name, curve) in enumerate(curves.items()):
@@ -270,8 +301,8 @@ def _curves(curves: Mapping[str, Any], labels: Mapping[str, str], x: str, y: str
 
 
 def _reliability(calibration: Mapping[str, Any]) -> Figure:
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _new()
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure()
         axes.plot([0, 1], [0, 1], color=INK, alpha=0.35, linewidth=1, linestyle=":")
         parts = (("before", COLORS[5], "without temperature"), ("after", COLORS[0], "as answered"))
         for part, color, words in parts:
@@ -290,8 +321,8 @@ def _reliability(calibration: Mapping[str, Any]) -> Figure:
 
 
 def _risk(selective: Mapping[str, Any]) -> Figure:
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _new()
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure()
         x, y = 100 * np.asarray(selective["coverage"]), 100 * np.asarray(selective["risk"])
         axes.plot(x, y, color=COLORS[0], linewidth=1.8)
         axes.fill_between(x, y, color=COLORS[0], alpha=0.15, linewidth=0)
@@ -302,8 +333,8 @@ def _risk(selective: Mapping[str, Any]) -> Figure:
 
 
 def _bars(counts: Mapping[str, int], x: str) -> Figure:
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _new()
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure()
         bars = axes.bar(list(counts), list(counts.values()), color=COLORS[0], alpha=0.85, width=0.6)
         axes.bar_label(bars, color=INK, padding=2)
         axes.set(xlabel=x, ylabel="Images")
@@ -313,8 +344,8 @@ def _bars(counts: Mapping[str, int], x: str) -> Figure:
 
 
 def _histogram(dice: NDArray[np.float64]) -> Figure:
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _new()
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure()
         axes.hist(dice, bins=np.linspace(0, 1, 21), color=COLORS[0], alpha=0.85, rwidth=0.92)
         axes.axvline(float(dice.mean()), color=INK, linestyle="--", linewidth=1.2)
         axes.set(xlabel="Dice", ylabel="Images", xlim=(0, 1))
@@ -324,8 +355,8 @@ def _histogram(dice: NDArray[np.float64]) -> Figure:
 
 
 def _boxes(parts: Sequence[tuple[str, NDArray[np.float64]]]) -> Figure:
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _new()
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure()
         drawn = axes.boxplot(
             [values for _, values in parts], whis=(5, 95), widths=0.5, patch_artist=True, showfliers=False
         )

@@ -18,7 +18,9 @@ from tumorlens.evaluation.outline_section import segmentation_section
 from tumorlens.evaluation.pictures import Picture, examples, outline_pictures, worst_errors
 from tumorlens.evaluation.plots import Plot, classification_plots, segmentation_plots
 from tumorlens.evaluation.predictions import Outlines, Predictions
+from tumorlens.evaluation.published import beside_published, published_on
 from tumorlens.evaluation.report_pages import classification_page, segmentation_page
+from tumorlens.evaluation.run_log import curve_plots, logged_figures
 from tumorlens.evaluation.segmentation import size_bins
 from tumorlens.evaluation.setting import Setting
 from tumorlens.evaluation.words import NOTICE, classification_summary, segmentation_summary, title_of
@@ -56,10 +58,11 @@ def write_classification_report(folder: Path, predictions: Predictions, setting:
     found = classification_section(predictions, setting, folds)
     titles = {name: title_of(name) for name in predictions.classes}
     report = _report("classification", found, predictions, setting)
+    report["published"] = _beside(folder, found, setting)
     report["summary"] = classification_summary(found, report["data"])
     errors, usual = worst_errors(predictions, setting, titles), examples(predictions, setting, titles)
     report["worst_errors"] = [{"image": one.image, "truth": one.truth, "answer": one.answer} for one in errors]
-    plots = classification_plots(found, titles)
+    plots = [*_curves(setting), *classification_plots(found, titles)]
     page = classification_page(report, plots, errors, usual)
     text = classification_report(predictions.truth, predictions.probabilities, predictions.classes)
     _write_figures(folder, text)
@@ -79,6 +82,7 @@ def write_segmentation_report(folder: Path, outlines: Outlines, setting: Setting
     found = segmentation_section(outlines, setting, folds)
     titles = {name: title_of(name) for name in set(outlines.labels)}
     report = _report("segmentation", found, outlines, setting)
+    report["published"] = _beside(folder, found, setting)
     report["summary"] = segmentation_summary(found, report["data"])
     pictures = outline_pictures(outlines, setting, titles)
     report["worst_outlines"] = [
@@ -86,7 +90,7 @@ def write_segmentation_report(folder: Path, outlines: Outlines, setting: Setting
     ]
     bins = size_bins(outlines.areas)
     sizes = [(words["name"], one.rows) for one, words in zip(bins, found["per_size"], strict=True)]
-    plots = segmentation_plots(outlines.dice, [titles[name] for name in outlines.labels], sizes)
+    plots = [*_curves(setting), *segmentation_plots(outlines.dice, [titles[name] for name in outlines.labels], sizes)]
     page = segmentation_page(report, plots, pictures)
     _write(folder, report, page, outlines.to_csv(), plots, [*pictures["worst"], *pictures["typical"]])
     return report
@@ -161,18 +165,23 @@ def _report(kind: str, found: Mapping[str, Any], table: Predictions | Outlines, 
             "unread": [{"path": path, "reason": reason} for path, reason in table.unread],
         },
         "summary": [],
-        "published": _beside_published(found, setting.published),
+        "published": [],
         "results": found,
     }
 
 
-def _beside_published(found: Mapping[str, Any], published: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Published figures with ours; ``test_accuracy`` is compared with ``accuracy``."""
-    ours = found["figures"]["all"]["intervals"]
-    return [
-        {"name": name, "published": value, "ours": ours.get(name.removeprefix("test_"))}
-        for name, value in published.items()
-    ]
+def _beside(folder: Path, found: Mapping[str, Any], setting: Setting) -> list[dict[str, Any]]:
+    """Published figures with ours; a report in the folder of a run finds the best epoch in its logs."""
+    intervals = dict(found["figures"]["all"]["intervals"])
+    if (calibration := found.get("calibration")) is not None:
+        # As published: before any temperature.
+        intervals["loss"] = {"value": round(calibration["before"]["nll"], 6)}
+    logged = setting.logged or logged_figures(folder)
+    return beside_published(published_on(setting.published, setting.degrade), intervals, logged)
+
+
+def _curves(setting: Setting) -> list[Plot]:
+    return [] if setting.curves is None else curve_plots(setting.curves.parent)
 
 
 def _count(whole: Mapping[str, Any], name: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from tumorlens.evaluation import html
 from tumorlens.evaluation.pictures import Picture
 from tumorlens.evaluation.plots import Plot
+from tumorlens.evaluation.published import name_for_people
 from tumorlens.evaluation.words import METRICS, figure, percent, title_of
 
 MOST_UNREAD = 50
@@ -277,11 +278,12 @@ def _published(report: Mapping[str, Any]) -> str:
     rows = report["published"]
     if not rows:
         return ""
-    cells = [[one["name"], f"{one['published']:.4f}", figure(one["ours"], 4)] for one in rows]
+    cells = [[name_for_people(one["name"]), f"{one['published']:.4f}", figure(one["ours"], 4)] for one in rows]
     return html.section(
         "Published beside ours",
         html.table(["", "Published", "Ours"], cells),
-        note="A published figure is as its authors state it; a dash says that ours has no such figure.",
+        note="A published figure is as its authors state it, on their images; ours of training and validation are of "
+        "the best epoch. A dash says that ours has no such figure.",
     )
 
 

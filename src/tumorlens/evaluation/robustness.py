@@ -17,7 +17,7 @@ from tumorlens.datasets.records import Record
 from tumorlens.errors import OutputError, UsageError
 from tumorlens.evaluation.choose import Choice, Subject
 from tumorlens.evaluation.corruptions import PUBLISHED, Corruption
-from tumorlens.evaluation.evaluate import _key
+from tumorlens.evaluation.evaluate import answers_key
 from tumorlens.evaluation.robustness_answers import Collected, collect, progress_from
 from tumorlens.evaluation.robustness_figures import robustness_section
 from tumorlens.evaluation.robustness_page import robustness_page, value_words
@@ -75,7 +75,7 @@ def robustness(
     done = 0
     found: list[Collected] = []
     for one, conditions in ((subject, suite), *((other, published) for other in others)):
-        folder = out / ANSWERS_FOLDER / f"{one.manifest.name}-{_key(one, chosen, None)[:12]}"
+        folder = out / ANSWERS_FOLDER / f"{one.manifest.name}-{answers_key(one, chosen, None)[:12]}"
         found.append(collect(one, chosen.records, conditions, folder, progress_from(progress, done)))
         done += len(chosen.records) * (1 + len(conditions))
     report = _report(found, chosen, suite, limit if limit is not None and limit < len(choice.records) else None)

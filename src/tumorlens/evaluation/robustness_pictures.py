@@ -9,7 +9,7 @@ import numpy as np
 
 from tumorlens.errors import TumorlensError
 from tumorlens.evaluation.corruptions import Corruption
-from tumorlens.evaluation.pictures import ANSWER_COLOR, TRUTH_COLOR, _contoured, _grey
+from tumorlens.evaluation.pictures import ANSWER_COLOR, TRUTH_COLOR, contoured, grey_picture
 from tumorlens.evaluation.predict import read_slice, read_truth
 from tumorlens.evaluation.robustness_answers import Answers, Collected, corrupted_slices
 from tumorlens.inference.opening import open_session
@@ -98,11 +98,11 @@ def _case(
         truth = None if segmenter is None else read_truth(record, scan)
     except (TumorlensError, ValueError):  # the picture has gone since it was answered
         return None
-    pictures = [_grey(scan), _grey(changed)]
+    pictures = [grey_picture(scan), grey_picture(changed)]
     if segmenter is not None and truth is not None and mask is not None:
         answered = [segmenter([part])[0] for part in (scan, changed)]
         pictures = [
-            _contoured(grey, [(real, TRUTH_COLOR), (marked, ANSWER_COLOR)])
+            contoured(grey, [(real, TRUTH_COLOR), (marked, ANSWER_COLOR)])
             for grey, real, marked in zip(pictures, (truth, mask), answered, strict=True)
         ]
     before, after = (_words(found, answers, image, titles) for answers in (found.clean, found.corrupted[one.name]))

@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from tumorlens.evaluation.corruptions import STRENGTHS
-from tumorlens.evaluation.plots import _STYLE, COLORS, Plot, _curves, _new, _plot
+from tumorlens.evaluation.plots import COLORS, STYLE, Plot, class_curves, new_figure, rendered
 
 CLEAN = "clean"
 _READ = "The dotted line is the figure on unchanged images; bands are 95 % intervals."
@@ -28,7 +28,7 @@ def robustness_plots(section: Mapping[str, Any]) -> list[Plot]:
     for family in section["families"]:
         groups.setdefault(family["group"], []).append(family)
     return [
-        _plot(f"strength-{group.lower()}", _GROUP_WORDS.get(group, group), _READ, _strengths(section, families))
+        rendered(f"strength-{group.lower()}", _GROUP_WORDS.get(group, group), _READ, _strengths(section, families))
         for group, families in groups.items()
     ]
 
@@ -47,12 +47,12 @@ def roc_plots(section: Mapping[str, Any], titles: Mapping[str, str], words: Mapp
             label: f"{titles[label]}: {curve['auroc']:.3f}" if curve and curve["auroc"] is not None else titles[label]
             for label, curve in curves.items()
         }
-        drawn = _curves(curves, labels, "1 - specificity", "Sensitivity", True)
+        drawn = class_curves(curves, labels, "1 - specificity", "Sensitivity", True)
         for legend in (axes.get_legend() for axes in drawn.axes):
             if legend is not None:
                 legend.set_title("Area under the curve")
         caption = "Receiver operating characteristic of each class against the rest."
-        plots.append(_plot(f"roc-{name.replace('@', '-at-')}", words[name], caption, drawn))
+        plots.append(rendered(f"roc-{name.replace('@', '-at-')}", words[name], caption, drawn))
     return plots
 
 
@@ -60,8 +60,8 @@ def _strengths(section: Mapping[str, Any], families: Sequence[Mapping[str, Any]]
     share = section["metric"] == "accuracy"
     scale = 100 if share else 1
     lowest = 1.0
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _new(5.6, 4.2)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure(5.6, 4.2)
         for index, family in enumerate(families):
             color = COLORS[index % len(COLORS)]
             points = [one for one in section["conditions"] if one["family"] == family["name"]]

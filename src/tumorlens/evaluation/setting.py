@@ -33,7 +33,9 @@ class Setting:
         records: the record of each image, by its id, for the pictures in the report.
         change: the degradation itself, so that pictures show what was answered.
         published: published figures by name, to stand beside ours.
-        curves: PNG of the learning curves to show, or ``None``.
+        logged: figures of the run's best epoch, to stand beside published ones of training and validation.
+        curves: the learning curves of a run, in whose folder its logs are too, from which the report draws them; or
+            ``None``.
     """
 
     manifest: Manifest
@@ -48,4 +50,5 @@ class Setting:
     records: Mapping[str, Record] = field(default_factory=dict)
     change: Degrade | None = None
     published: Mapping[str, float] = field(default_factory=dict)
+    logged: Mapping[str, float] = field(default_factory=dict)
     curves: Path | None = None

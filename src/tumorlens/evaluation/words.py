@@ -48,9 +48,11 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def figure(found: Mapping[str, Any] | None, digits: int = 3, share: bool = False) -> str:
-    """A figure with its interval, or a dash where it is undefined."""
+    """A figure with its interval where it has one, or a dash where it is undefined."""
     if found is None:
         return "–"
+    if "low" not in found:
+        return percent(found["value"]) if share else f"{found['value']:.{digits}f}"
     if share:
         return f"{percent(found['value'])} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
     return f"{found['value']:.{digits}f} ({found['low']:.{digits}f} to {found['high']:.{digits}f})"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tumorlens.errors import RecipeError
 from tumorlens.models.describe import LayerRow, count_parameters, describe
 from tumorlens.training.copies import is_copy
 from tumorlens.training.data import PreparedImages, TrainingImages
@@ -36,19 +37,22 @@ class Estimate:
         parameters: of the network, and those that learn in the first phase.
         images: records of each part, with copies, by part.
         copies: augmented copies among the training part.
-        step_seconds: measured time of one training step, on this machine.
-        epoch_seconds: estimate for one epoch, training and validation.
-        total_seconds: estimate for all epochs.
+        phantoms: made heads that join the training part.
+        step_seconds: measured time of one training step on this machine, in the slowest phase.
+        epoch_seconds: estimate for one epoch of the slowest phase, training and validation.
+        total_seconds: estimate for all epochs of all phases.
         memory_bytes: estimate of prepared images, weights, gradients, optimizer and the activations of a batch.
         disk_bytes: estimate of checkpoints and export, without the cache.
         cache_bytes: size of the prepared images.
         free_bytes: free disk where the run would lie.
+        lacking: why the pretrained weights cannot be had here, or ``None``.
     """
 
     layers: list[LayerRow]
     parameters: tuple[int, int]
     images: dict[str, int]
     copies: int
+    phantoms: int
     step_seconds: float
     epoch_seconds: float
     total_seconds: float
@@ -56,6 +60,7 @@ class Estimate:
     disk_bytes: int
     cache_bytes: int
     free_bytes: int
+    lacking: str | None = None
 
 
 def estimate(recipe: Recipe, data: Path, out: Path, limit: int | None = None) -> Estimate:
@@ -66,29 +71,49 @@ def estimate(recipe: Recipe, data: Path, out: Path, limit: int | None = None) ->
         DatasetError: the collection is missing or a part lacks a class.
     """
     plan = plan_data(recipe, data, limit)
-    module = TumorModule(recipe, total_steps=1)
-    Course(recipe, (), out / "none").freeze(module)
-    total, learning = count_parameters(module.network)
-    seconds, validation_seconds = _timed(recipe, module)
+    module, lacking = _built(recipe)
+    course = Course(recipe, (), out / "none")
     counts = {part: len(plan.records[part]) for part in PARTS}
-    batches = {part: -(-counts[part] // recipe.batch_size) for part in PARTS}
-    epoch = seconds * batches["train"] + validation_seconds * batches["validation"]
-    stored = _stored_bytes(recipe, plan)
+    phantoms = round(recipe.data.phantom_share * counts["train"])
+    batches = {part: -(-count // recipe.batch_size) for part, count in counts.items()}
+    batches["train"] = -(-(counts["train"] + phantoms) // recipe.batch_size)
+    parameters, steps, epochs = [], [], []
+    for number, phase in enumerate(course.phases):
+        course.phase = number
+        course.freeze(module)
+        parameters.append(count_parameters(module.network))
+        seconds, validation_seconds = _timed(recipe, module)
+        steps.append(seconds)
+        epochs.append((phase.epochs, seconds * batches["train"] + validation_seconds * batches["validation"]))
+    total, learning = parameters[0][0], max(one for _, one in parameters)
+    cached, made = _stored_bytes(recipe, plan), phantoms * _image_bytes(recipe)
     moments = MOMENTS[recipe.optimizer.name]
     weights = 4 * total
     return Estimate(
         layers=describe(module.network, recipe.preprocessing.size, recipe.preprocessing.channels),
-        parameters=(total, learning),
+        parameters=parameters[0],
         images=counts,
         copies=sum(is_copy(one) for one in plan.records["train"]),
-        step_seconds=seconds,
-        epoch_seconds=epoch,
-        total_seconds=epoch * recipe.epochs,
-        memory_bytes=stored + weights + 4 * learning * (1 + moments) + _activation_bytes(recipe, module),
+        phantoms=phantoms,
+        step_seconds=max(steps),
+        epoch_seconds=max(seconds for _, seconds in epochs),
+        total_seconds=sum(count * seconds for count, seconds in epochs),
+        memory_bytes=cached + made + weights + 4 * learning * (1 + moments) + _activation_bytes(recipe, module),
         disk_bytes=2 * (weights + 4 * learning * moments) + weights // 2 + (weights if _restores(recipe) else 0),
-        cache_bytes=stored,
+        cache_bytes=cached,
         free_bytes=shutil.disk_usage(_existing(out)).free,
+        lacking=lacking,
     )
+
+
+def _built(recipe: Recipe) -> tuple[TumorModule, str | None]:
+    """The network, and why its pretrained weights cannot be had: no figure depends on them, but the run would."""
+    try:
+        return TumorModule(recipe, total_steps=1), None
+    except RecipeError as error:
+        if recipe.model.pretrained == "none":
+            raise
+        return TumorModule(recipe, total_steps=1, pretrained=False), str(error)
 
 
 def _timed(recipe: Recipe, module: TumorModule) -> tuple[float, float]:
@@ -132,8 +157,10 @@ def _loss(recipe: Recipe, module: TumorModule, batch: dict[str, torch.Tensor]) -
     target = batch["label"] if recipe.task == "classification" else batch["mask"]
     device = batch["image"].device.type
     with torch.autocast(device, dtype=kinds.get(recipe.precision), enabled=recipe.precision in kinds):
-        logits = module.network(batch["image"].contiguous(memory_format=torch.channels_last))
-    return module.loss(logits.float(), target)
+        answer = module.network(batch["image"].contiguous(memory_format=torch.channels_last))
+    # A list under deep supervision, as in training.
+    heads = answer if isinstance(answer, list) else [answer]
+    return torch.stack([module.loss(one.float(), target) for one in heads]).mean()
 
 
 def _activation_bytes(recipe: Recipe, module: TumorModule) -> int:
@@ -143,10 +170,13 @@ def _activation_bytes(recipe: Recipe, module: TumorModule) -> int:
 
 
 def _stored_bytes(recipe: Recipe, plan: Plan) -> int:
+    return (len(plan.records["train"]) + len(plan.records["validation"])) * _image_bytes(recipe)
+
+
+def _image_bytes(recipe: Recipe) -> int:
     rows, cols = recipe.preprocessing.size
-    count = len(plan.records["train"]) + len(plan.records["validation"])
     size = 1 if recipe.preprocessing.intensities == BYTES_RANGE else 2
-    return count * rows * cols * (size + (recipe.task == "segmentation"))
+    return rows * cols * (size + (recipe.task == "segmentation"))
 
 
 def _restores(recipe: Recipe) -> bool:

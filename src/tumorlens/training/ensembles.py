@@ -20,6 +20,7 @@ from tumorlens.errors import OutputError, UsageError
 from tumorlens.evaluation.compare import Compared, Entrant, compare, figure_table, write_comparison
 from tumorlens.evaluation.predictions import Predictions
 from tumorlens.evaluation.report import metrics_of, write_classification_report
+from tumorlens.evaluation.run_log import logged_figures
 from tumorlens.evaluation.setting import Setting
 from tumorlens.evaluation.words import NOTICE
 from tumorlens.inference.ensemble import join
@@ -271,7 +272,13 @@ def _entrants(
     sources: Sequence[Source], common: Common, manifest: Manifest, joined: Predictions, out: Path
 ) -> list[Entrant]:
     members = [
-        Entrant(source.name, source.subject.run or source.subject.folder, table, source.subject.published)
+        Entrant(
+            source.name,
+            source.subject.run or source.subject.folder,
+            table,
+            source.subject.published,
+            logged_figures(source.subject.run),
+        )
         for source, table in zip(sources, common.tables, strict=True)
     ]
     return [*members, Entrant(manifest.name, out, joined)]

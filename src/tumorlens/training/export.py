@@ -62,7 +62,8 @@ def export_onnx(module: TumorModule, path: Path, *, half: bool = True) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+            for library in ("torch.onnx", "onnx_ir", "onnxscript"):
+                logging.getLogger(library).setLevel(logging.ERROR)
             program = torch.onnx.export(
                 wrapped,
                 (example,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from tumorlens.datasets.catalogue import CATALOGUE
 from tumorlens.datasets.records import Record
+from tumorlens.evaluation.calibration import fit_temperature, tempered
 from tumorlens.evaluation.card import model_card_from
 from tumorlens.evaluation.degradations import degradation
 from tumorlens.evaluation.predict import Answered, outline, predict
@@ -25,7 +27,7 @@ from tumorlens.training.module import TumorModule
 from tumorlens.training.recipe import Recipe
 from tumorlens.training.run import RunFolder
 from tumorlens.training.run_data import RunData
-from tumorlens.training.select import choose_threshold, fit_temperature
+from tumorlens.training.select import class_logits, try_outlines
 from tumorlens.training.uncertainty import fit_area_interval, fit_prediction_sets
 
 PARITY_IMAGES = 64
@@ -50,17 +52,9 @@ def finalize(recipe: Recipe, data: RunData, run: RunFolder, module: TumorModule)
     export_onnx(module, onnx_path)
     manifest = _draft(recipe, data, module, run)
     _write(run, manifest)
-    session = ModelSession(run.export)
-    validation = data.records["validation"]
-    if recipe.task == "classification":
-        temperature = fit_temperature(session, validation, recipe.label_index)
-        manifest = manifest.model_copy(update={"temperature": round(temperature, 4)})
-    else:
-        threshold, fraction, _ = choose_threshold(session, validation)
-        manifest = manifest.model_copy(update={"threshold": threshold, "min_region_fraction": fraction})
-    _write(run, manifest)
-    manifest = manifest.model_copy(update=_doubts(recipe, data, run))
-    _write(run, manifest)
+    if data.records["validation"]:
+        manifest = manifest.model_copy(update=_chosen(recipe, data, ModelSession(run.export)))
+        _write(run, manifest)
     report = report_on_test(recipe, data, run, manifest) if data.records["test"] else None
     if report is not None:
         manifest = manifest.model_copy(update={"metrics": metrics_of(report)})
@@ -70,13 +64,44 @@ def finalize(recipe: Recipe, data: RunData, run: RunFolder, module: TumorModule)
     return manifest
 
 
-def _doubts(recipe: Recipe, data: RunData, run: RunFolder) -> dict[str, Any]:
-    validation = data.records["validation"]
-    words = f"validation part of the split {data.split.name}, which chose the epoch and the threshold too"
-    if recipe.task == "segmentation":
-        return {"area_interval": fit_area_interval(ModelSession(run.export), validation, words)}
-    words = words.replace("threshold", "temperature")
-    return {"conformal": fit_prediction_sets(run.export, validation, label_of(recipe), words)}
+def _chosen(recipe: Recipe, data: RunData, session: ModelSession) -> dict[str, Any]:
+    """What the validation part chooses, and what it says about the model's doubts, as fields of the manifest."""
+    validation, words = data.records["validation"], validation_in_words(data.split.name, recipe.task)
+    if recipe.task == "classification":
+        found = class_logits(session, validation, recipe.label_index)
+        # This very number is served.
+        temperature = round(fit_temperature(found.logits, found.truth), 4)
+        sets = fit_prediction_sets(tempered(found.logits, temperature), found.truth, words)
+        return {"temperature": temperature, "conformal": sets}
+    tried = try_outlines(session, validation)
+    row, col = tried.best()
+    return {
+        "threshold": tried.thresholds[row],
+        "min_region_fraction": tried.fractions[col],
+        "area_interval": fit_area_interval(tried.measured[:, row, col], tried.true, tried.spreads, words),
+    }
+
+
+def validation_in_words(split: str, task: str) -> str:
+    """Which images the manifest says that prediction sets and area intervals were fitted on."""
+    chosen = "temperature" if task == "classification" else "threshold"
+    return f"validation part of the split {split}, which chose the epoch and the {chosen} too"
+
+
+def setting_on_test(manifest: Manifest, model: Path, found: Answered[Any]) -> Setting:
+    """What a report on the test part of a model's own split says beside the answers."""
+    split = manifest.training.split
+    return Setting(
+        manifest,
+        f"test part of the split {split}",
+        manifest.training.collection,
+        model=model,
+        reference=f"training and validation images of the split {split}",
+        grouped_by=found.grouped_by,
+        neighbour=found.neighbour,
+        seconds=found.seconds,
+        records=found.records,
+    )
 
 
 def report_on_test(recipe: Recipe, data: RunData, run: RunFolder, manifest: Manifest) -> Report:
@@ -93,25 +118,17 @@ def report_on_test(recipe: Recipe, data: RunData, run: RunFolder, manifest: Mani
     name = None if recipe.data.degrade is None else recipe.data.degrade.test
     name = None if name == "none" else name
     change = None if name is None else degradation(name, recipe.seed)
-    words = f"test part of the split {data.split.name}"
     taught = list(data.records["train"])
-    if data.split.validation_is_test:
-        words += ", which is its validation part too and chose the epoch"
-    else:
+    if not data.split.validation_is_test:
         taught += data.records["validation"]
     curves = run.root / CURVES
 
     def setting(found: Answered[Any]) -> Setting:
-        return Setting(
-            manifest,
-            words,
-            recipe.data.collection,
-            model=run.export,
-            reference=f"training and validation images of the split {data.split.name}",
-            grouped_by=found.grouped_by,
-            neighbour=found.neighbour,
-            seconds=found.seconds,
-            records=found.records,
+        common = setting_on_test(manifest, run.export, found)
+        also = ", which is its validation part too and chose the epoch" if data.split.validation_is_test else ""
+        return replace(
+            common,
+            data=common.data + also,
             degrade=name,
             change=change,
             published=recipe.published,

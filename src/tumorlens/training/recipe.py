@@ -212,12 +212,12 @@ def _from_file(path: Path, inner: str) -> dict[str, Any]:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = [one for one in known if one.startswith(name)][:3] or difflib.get_close_matches(
-        name, known, n=3, cutoff=0.5
-    )
+    stem, _, protocol = name.partition(".")
+    begun = [one for one in known if one.startswith(stem) and one.endswith(protocol)]
+    close = begun[:3] or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     own = [one for one in known if not one.endswith((".published", ".corrected"))]
-    hint = f"did you mean {' or '.join(close)}" if close else f"{', '.join(own)} ship, and the experiments'"
-    return f"{hint}; 'tumorlens recipes' lists all {len(known)}"
+    hint = f"did you mean {' or '.join(close)}?" if close else f"{', '.join(own)} and those of the experiments ship;"
+    return f"{hint} 'tumorlens recipes' lists all {len(known)}"
 
 
 def parse_recipe(values: dict[str, Any], origin: str) -> Recipe:

@@ -39,7 +39,10 @@ def read_yaml(path: Path) -> Fields:
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         detail = " ".join(str(error).split())
+        if mark is not None and problem:
+            detail = f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
         raise RecipeError(f"{path} is not valid YAML ({detail}): mend it and try again.") from error
     if not isinstance(values, dict):
         raise RecipeError(f"{path} must be a YAML mapping of recipe fields, not a {type(values).__name__}.")

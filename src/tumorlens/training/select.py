@@ -1,65 +1,108 @@
-"""What the validation part chooses after training: the temperature of a classifier, the threshold of a segmenter."""
+"""The validation part, answered once by the exported model: what its last choices and its doubts are fitted on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.datasets.reading import read_record, read_record_mask
 from tumorlens.datasets.records import Record
-from tumorlens.evaluation import calibration, dice
-from tumorlens.inference.manifest import Manifest
+from tumorlens.evaluation import dice
+from tumorlens.inference.areas import map_spread
 from tumorlens.inference.segmenter import Segmenter
 from tumorlens.inference.session import ModelSession
 from tumorlens.labels import Label
 
 THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))
 REGION_FRACTIONS = (0.0, 0.0005, 0.001, 0.002)
+SPREAD = (0.1, 0.6)
 
 
-def fit_temperature(session: ModelSession, records: Sequence[Record], label_index: Callable[[Label], int]) -> float:
-    """Temperature with the lowest negative log likelihood on ``records`` (Guo et al., ICML 2017).
+@dataclass(frozen=True, eq=False)
+class ClassLogits:
+    """What a classifier said before any temperature.
 
-    Without records it is 1. See :func:`tumorlens.evaluation.calibration.fit_temperature`.
+    Attributes:
+        logits: ``[views, images, classes]``; the second view, where the model has one, is the mirror image.
+        truth: index of the true class, ``[images]``.
     """
-    if not records:
-        return 1.0
+
+    logits: NDArray[np.float32]
+    truth: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class TriedOutlines:
+    """Outlines at several thresholds and smallest regions.
+
+    Attributes:
+        thresholds: of the probability.
+        fractions: smallest regions, as fractions of the head's box.
+        dice: ``[images, thresholds, fractions]``.
+        measured: outlined area in pixels, ``[images, thresholds, fractions]``.
+        true: area of the true mask in pixels, ``[images]``.
+        spreads: how blurred the edge of each map is, ``[images]``.
+    """
+
+    thresholds: tuple[float, ...]
+    fractions: tuple[float, ...]
+    dice: NDArray[np.float64]
+    measured: NDArray[np.float64]
+    true: NDArray[np.float64]
+    spreads: NDArray[np.float64]
+
+    def best(self) -> tuple[int, int]:
+        """Places of the threshold and the fraction with the highest mean Dice."""
+        row, col = np.unravel_index(int(self.dice.mean(axis=0).argmax()), self.dice.shape[1:])
+        return int(row), int(col)
+
+
+def class_logits(session: ModelSession, records: Sequence[Record], label_index: Callable[[Label], int]) -> ClassLogits:
+    """Ask a classifier about one or more records.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
     manifest = session.manifest
-    labels = np.array([label_index(record.label) for record in records])
     views: list[list[NDArray[np.float32]]] = [[], []]
     for record in records:
-        image = manifest.preprocessing(read_record(record).pixels).array[None]
+        scan = read_record(record)
+        image = manifest.preprocessing(scan.pixels, scan.spacing_mm).array[None]
         views[0].append(session.run(image)[0][0])
         if manifest.flip_average:
             views[1].append(session.run(image[..., ::-1])[0][0])
-    return calibration.fit_temperature(np.stack([np.stack(view) for view in views if view]), labels)
+    truth = np.array([label_index(record.label) for record in records], dtype=np.int64)
+    return ClassLogits(np.stack([np.stack(view) for view in views if view]), truth)
 
 
-def choose_threshold(session: ModelSession, records: Sequence[Record]) -> tuple[float, float, float]:
-    """Threshold and smallest region (as a fraction of the head's box) with the highest mean Dice on ``records``.
+def try_outlines(
+    session: ModelSession,
+    records: Sequence[Record],
+    thresholds: tuple[float, ...] = THRESHOLDS,
+    fractions: tuple[float, ...] = REGION_FRACTIONS,
+) -> TriedOutlines:
+    """Outline the tumor in each record, with every threshold and every smallest region.
 
-    Returns:
-        Threshold, fraction, and the mean Dice that they reach.
+    Raises:
+        InputError: an image or a mask cannot be read.
     """
-    if not records:
-        return 0.5, 0.0, float("nan")
-    segmenter = Segmenter(session)
-    scores = np.zeros((len(THRESHOLDS), len(REGION_FRACTIONS)))
-    for record in records:
+    segmenter, manifest = Segmenter(session), session.manifest
+    shape = len(records), len(thresholds), len(fractions)
+    overlaps, measured = np.zeros(shape), np.zeros(shape)
+    true, spreads = np.zeros(len(records)), np.zeros(len(records))
+    for number, record in enumerate(records):
         scan = read_record(record)
         truth = read_record_mask(record, scan.shape)
         (probability,) = segmenter.probabilities([scan])
-        prepared = segmenter.manifest.preprocessing(scan.pixels)
-        for row, threshold in enumerate(THRESHOLDS):
-            for col, fraction in enumerate(REGION_FRACTIONS):
-                segmenter.manifest = _with(session.manifest, threshold, fraction)
-                scores[row, col] += dice(segmenter.decide(probability, prepared), truth)
-    scores /= len(records)
-    row, col = (int(one) for one in np.unravel_index(int(scores.argmax()), scores.shape))
-    return THRESHOLDS[row], REGION_FRACTIONS[col], float(scores[row, col])
-
-
-def _with(manifest: Manifest, threshold: float, fraction: float) -> Manifest:
-    return manifest.model_copy(update={"threshold": threshold, "min_region_fraction": fraction})
+        prepared = manifest.preprocessing(scan.pixels, scan.spacing_mm)
+        true[number], spreads[number] = truth.sum(), map_spread(probability, SPREAD)
+        for row, threshold in enumerate(thresholds):
+            for col, fraction in enumerate(fractions):
+                cut = {"threshold": threshold, "min_region_fraction": fraction}
+                segmenter.manifest = manifest.model_copy(update=cut)
+                mask = segmenter.decide(probability, prepared)
+                overlaps[number, row, col], measured[number, row, col] = dice(mask, truth), mask.sum()
+    return TriedOutlines(thresholds, fractions, overlaps, measured, true, spreads)

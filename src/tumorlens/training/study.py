@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tumorlens.errors import OutputError, RecipeError, TumorlensError
+from tumorlens.evaluation.published import published_on
 from tumorlens.inference.manifest import MANIFEST_FILE
 from tumorlens.io.atomic import write_atomic
 from tumorlens.training.recipe import Recipe, load_recipe
-from tumorlens.training.results import Figures, run_figures, table_figures
+from tumorlens.training.results import PREDICTIONS, Figures, run_figures, table_figures, temperature_of
 from tumorlens.training.run import RunFolder
 from tumorlens.training.studies import Study
 from tumorlens.training.train import Options, train
@@ -69,6 +70,7 @@ def run_study(
     Raises:
         RecipeError: an override does not fit, or no recipe is left.
         OutputError: ``out`` holds something else, or cannot be written.
+        KeyboardInterrupt: it was interrupted; its message says how to go on.
     """
     recipes = [load_recipe(name, overrides) for name in study.names(protocols)]
     if not recipes:
@@ -76,14 +78,19 @@ def run_study(
     if out.is_dir() and any(out.iterdir()) and not (out / RESULT).is_file():
         raise OutputError(f"{out} holds something else than a study: choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
-    write_rows(out, study, [])
+    if not (out / RESULT).is_file():
+        write_rows(out, study, [])
     rows: list[Row] = []
     for number, recipe in enumerate(recipes, start=1):
         announce(recipe.name, number, len(recipes))
         try:
             rows += _run(study, recipe, data, out / recipe.name, epochs, limit)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(
+                f"The study was interrupted in {recipe.name} ({number} of {len(recipes)}): the same command goes on."
+            ) from interrupt
         except TumorlensError as error:
-            rows.append(Row(recipe.name, published=recipe.published, error=str(error)))
+            rows.append(Row(recipe.name, published=published_on(recipe.published), error=str(error)))
         write_rows(out, study, rows)
     return ranked(rows, study.rank_by)
 
@@ -100,20 +107,18 @@ def _run(study: Study, recipe: Recipe, data: Path, folder: Path, epochs: int | N
     seconds = run.root / "seconds.json"
     if seconds.is_file():
         figures["seconds"] = float(json.loads(seconds.read_text(encoding="utf-8")))
-    rows = [Row(recipe.name, "none", figures, recipe.published)]
+    rows = [Row(recipe.name, "none", figures, published_on(recipe.published))]
     for name in study.test_on:
         if name != "none":
-            rows.append(Row(recipe.name, name, _tested_on(name, recipe, run, data)))
+            found = _tested_on(name, recipe, run, data)
+            rows.append(Row(recipe.name, name, found, published_on(recipe.published, name)))
     return rows
 
 
 def _tested_on(name: str, recipe: Recipe, run: RunFolder, data: Path) -> Figures:
-    from tumorlens.training.degraded import predict_degraded
+    from tumorlens.training.degraded import report_degraded
 
-    table = run.root / f"predictions-{name}.csv"
-    if not table.is_file():
-        write_atomic(table, predict_degraded(name, recipe, run, data).to_csv())
-    return table_figures(table)
+    return table_figures(report_degraded(name, recipe, run, data) / PREDICTIONS, temperature_of(run))
 
 
 def ranked(rows: Sequence[Row], figure: str) -> list[Row]:
@@ -150,8 +155,10 @@ def write_rows(out: Path, study: Study, rows: Sequence[Row]) -> None:
 
 
 def used_columns(rows: Sequence[Row]) -> list[str]:
-    """Names of the figures that any row has, in a fixed order."""
-    return [name for name in (*COLUMNS, *EXTRA) if any(name in row.figures for row in rows)]
+    """Names of the figures that any row has, in a fixed order; those of single classes where some were published."""
+    known = (*COLUMNS, *EXTRA)
+    of_classes = dict.fromkeys(name for row in rows for name in row.published if name not in known)
+    return [name for name in (*known, *of_classes) if any(name in row.figures for row in rows)]
 
 
 def _csv(rows: Sequence[Row]) -> bytes:

@@ -20,7 +20,8 @@ h1 { font-size: 1.5rem; margin-bottom: 0; } p { color: var(--quiet); margin-top:
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:nth-child(2), td:nth-child(2), th:nth-child(3), td:nth-child(3) { text-align: left; }
-th { font-weight: 600; color: var(--quiet); } .error { color: var(--mark); white-space: normal; text-align: left; }
+th { font-weight: 600; color: var(--quiet); } a { color: inherit; text-underline-offset: .2em; }
+.error { color: var(--mark); white-space: normal; text-align: left; }
 svg { width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif; fill: currentColor; }
 """
 BAR, GAP, LEFT, WIDTH = 14, 8, 330, 1000
@@ -32,7 +33,7 @@ def study_page(title: str, figure: str, rows: Sequence[Row]) -> str:
 
     names = used_columns(rows)
     published = sorted({key for row in rows for key in row.published})
-    head = ["", "recipe", "tested on", *names, *(f"published {key}" for key in published)]
+    head = ["", "recipe", "tested on", *map(_named, names), *(f"published {_named(key)}" for key in published)]
     body = "".join(_line(rank, row, names, published) for rank, row in enumerate(rows, start=1))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -49,7 +50,7 @@ def _line(rank: int, row: Row, names: Sequence[str], published: Sequence[str]) -
             f"<tr><td></td><td>{escape(row.recipe)}</td><td></td>"
             f'<td class="error" colspan="{len(names) + len(published)}">{escape(row.error)}</td></tr>'
         )
-    cells = [str(rank), escape(row.recipe), escape(_tested(row))]
+    cells = [str(rank), f'<a href="{escape(_report(row))}">{escape(row.recipe)}</a>', escape(_tested(row))]
     cells += [_number(row.figures, name) for name in names] + [_number(row.published, key) for key in published]
     return f"<tr>{''.join(f'<td>{one}</td>' for one in cells)}</tr>"
 
@@ -76,8 +77,16 @@ def _bars(figure: str, rows: Sequence[Row]) -> str:
     return f"<svg {label}>{''.join(parts)}</svg>"
 
 
+def _report(row: Row) -> str:
+    return f"{row.recipe}/report.html" if row.tested_on == "none" else f"{row.recipe}/on-{row.tested_on}/report.html"
+
+
 def _tested(row: Row) -> str:
     return "original" if row.tested_on == "none" else row.tested_on
+
+
+def _named(figure: str) -> str:
+    return figure.replace("_", " ")
 
 
 def _number(values: object, key: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
+from tumorlens.errors import UsageError
+from tumorlens.scan import parse_spacing
 from tumorlens.web.forms import Form, FormReader, boundary_of
 from tumorlens.web.problems import ProblemError
 from tumorlens.web.security import drain
@@ -19,7 +20,6 @@ FIELDS = frozenset({"spacing", "slice", "keep_name", "gate"})
 MAX_SPACING_MM = 1000.0
 
 _FLAGS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
-_NUMBER = re.compile(r"\s*[0-9]{1,6}(\.[0-9]{0,12})?([eE]-?[0-9]{1,3})?\s*")
 
 
 async def pieces(request: Request, max_bytes: int, idle_s: float) -> AsyncIterator[bytes]:
@@ -87,17 +87,20 @@ def spacing_of(text: str | None) -> tuple[float, float] | None:
     """The field ``spacing``: ``ROW,COL`` in millimetres; nothing for an empty one.
 
     Raises:
-        ProblemError: it is not two numbers above 0.
+        ProblemError: it is not two numbers above 0 and at most :data:`MAX_SPACING_MM`.
     """
     if text is None or not text.strip():
         return None
-    parts = text.split(",")
-    values = [float(part) for part in parts if _NUMBER.fullmatch(part)]
-    if len(parts) != 2 or len(values) != 2 or not all(0 < one <= MAX_SPACING_MM for one in values):
-        raise ProblemError(
-            "invalid", f"The spacing must be two numbers above 0 and at most {MAX_SPACING_MM:g} mm, ROW,COL."
-        )
-    return values[0], values[1]
+    problem = ProblemError(
+        "invalid", f"The spacing must be two numbers above 0 and at most {MAX_SPACING_MM:g} mm, ROW,COL."
+    )
+    try:
+        spacing = parse_spacing(text)
+    except UsageError:
+        raise problem from None
+    if max(spacing) > MAX_SPACING_MM:
+        raise problem
+    return spacing
 
 
 def slice_of(text: str | None) -> int | None:

@@ -51,7 +51,7 @@ def use_example(request: Request, name: Name) -> Response:
 
 @router.get("/api/v1/models", response_model=items.Models, responses=documented())
 def models(request: Request) -> Response:
-    """The models that answer, each with the whole of its manifest."""
+    """The models that answer, each with the whole of its manifest; an ensemble's lists its members and the rule."""
     found = service_of(request).manifests
     return JSONResponse({"models": [{"id": one.id, "manifest": one.model_dump(mode="json")} for one in found]})
 
