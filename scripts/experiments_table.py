@@ -14,13 +14,15 @@ from pathlib import Path
 
 from tumorlens.evaluation.intervals import bootstrap_mean
 from tumorlens.evaluation.predictions import Predictions, read_predictions
+from tumorlens.evaluation.published import headline
 from tumorlens.inference.manifest import read_manifest
 from tumorlens.training.recipe import Recipe, load_recipe, parse_recipe, recipe_names
 from tumorlens.training.results import run_figures
 from tumorlens.training.run import RunFolder
 
 DOCS = Path(__file__).parent.parent / "docs"
-TABLE, SMOKE, HEAD = DOCS / "experiments.csv", DOCS / "smoke.csv", DOCS / "experiments.head.md"
+TABLE, SMOKE = DOCS / "experiments.csv", DOCS / "smoke.csv"
+HEAD, TAIL = DOCS / "experiments.head.md", DOCS / "experiments.tail.md"
 COLUMNS = (
     "recipe", "figure", "value", "low", "high", "f1", "validation", "images", "train_images", "input", "epochs_run",
     "epochs_recipe", "pretrained", "precision", "minutes", "hardware", "commit",
@@ -92,23 +94,25 @@ def page() -> str:
     lines = [HEAD.read_text(encoding="utf-8").rstrip(), ""]
     recipes = [load_recipe(name) for name in recipe_names()]
     for letter, title in TITLES.items():
-        lines += [f"## {letter}. {title}", "", "| recipe | published | ours, full size | reduced run |"]
-        lines.append("|---|---|---|---|")
+        heads = ("command", "published", "ours, full size", "data", "hardware", "reduced run")
+        lines += [f"## {letter}. {title}", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         for recipe in (one for one in recipes if one.experiment == letter):
             lines.append(f"| {' | '.join(cells(recipe, ours.get(recipe.name), smoke.get(recipe.name)))} |")
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, TAIL.read_text(encoding="utf-8")])
 
 
 def cells(recipe: Recipe, ours: dict[str, str] | None, smoke: dict[str, str] | None) -> list[str]:
-    """Name, published figures, ours at full size, and whether the reduced run went through."""
-    published = ", ".join(f"{key} {value:g}" for key, value in recipe.published.items()) or "none"
-    full = "not run"
+    """Command, published figures, ours at full size, data and hardware, and whether the reduced run went through."""
+    published = ", ".join(f"{key} {value:g}" for key, value in headline(recipe.published).items()) or "none"
+    full, data, hardware = "not run", recipe.data.collection, ""
     if ours is not None:
         full = f"{ours['figure']} {float(ours['value']):.3f} [{float(ours['low']):.3f}, {float(ours['high']):.3f}]"
-        full += f", {ours['epochs_run']} of {ours['epochs_recipe']} epochs, {ours['hardware']}"
+        full += f", {ours['epochs_run']} of {ours['epochs_recipe']} epochs"
+        data += f", {int(ours['train_images']):,} train, {int(ours['images']):,} test"
+        hardware = ours["hardware"]
     small = "not run" if smoke is None else (smoke["error"] or f"went through in {float(smoke['seconds']):.0f} s")
-    return [f"`{recipe.name}`", published, full, small]
+    return [f"`train {recipe.name}`", published, full, data, hardware, small]
 
 
 def main() -> None:

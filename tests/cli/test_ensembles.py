@@ -70,6 +70,7 @@ def test_published_stack_says_on_the_screen_that_it_leaks(
         (("--rule", "weighted", "--weights", "1,2,3"), "3 weights were given for 2 models"),
         (("--rule", "mean", "--weights", "1,2"), "takes no weights"),
         (("--rule", "weighted"), "validation accuracy of first is not known"),
+        (("--best", "2"), "validation accuracy of first is not known: leave out --best"),
     ],
 )
 def test_wrong_weights_are_a_usage_error(

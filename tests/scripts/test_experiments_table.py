@@ -34,7 +34,7 @@ def test_every_experiment_has_its_row_and_went_through_at_reduced_size(script: M
     smoke = {row["recipe"]: row["error"] for row in script.read_rows(ROOT / "docs" / "smoke.csv")}
     assert experiments <= smoke.keys() and not any(smoke.values())
     page = script.page()
-    assert all(f"| `{name}` |" in page for name in experiments)
+    assert all(f"| `train {name}` |" in page for name in experiments)
 
 
 def test_measured_rows_are_of_recipes_that_exist_and_hold_their_interval(script: ModuleType) -> None:

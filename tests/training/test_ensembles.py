@@ -135,6 +135,22 @@ def test_weights_come_from_logs_or_from_validation_answers(world: Path, tmp_path
     assert check_weights([2, 1, 1], 3) == (0.5, 0.25, 0.25)
 
 
+def test_best_of_several_are_those_that_validated_best(world: Path, tmp_path: Path) -> None:
+    logged = {one: float((world / one / "logs/metrics.csv").read_text().split()[-1].split(",")[-1]) for one in "abc"}
+    wanted = sorted("abc", key=lambda one: -logged[one])[:2]
+    outcome = vote(runs(world), tmp_path / "out", best=2)
+    assert [one.name for one in outcome.manifest.members] == wanted
+    rule = outcome.manifest.rule
+    assert rule is not None and rule.fitted_on == "validation" and not rule.leaking
+    assert outcome.manifest.training.recipe == "vote majority best 2"
+    for count in (1, 4):
+        with pytest.raises(UsageError, match=f"--best is {count}, and 3 models were given"):
+            vote(runs(world), tmp_path / "other", best=count)
+    with pytest.raises(UsageError, match="pass one of the two"):
+        vote(runs(world), tmp_path / "other", rule="weighted", weights=(1, 1, 1), best=2)
+    assert not (tmp_path / "other").exists()
+
+
 def test_models_of_another_class_order_are_joined_by_name(world: Path, tmp_path: Path) -> None:
     turned = tmp_path / "turned"
     shutil.copytree(world / "a", turned)

@@ -12,6 +12,7 @@ import torch
 from tumorlens.errors import TrainingError
 from tumorlens.training.fit import history
 from tumorlens.training.module import TumorModule
+from tumorlens.training.recipe import parse_recipe
 from tumorlens.training.run import RunFolder
 
 pytestmark = pytest.mark.extra_train
@@ -109,3 +110,16 @@ def test_resume_with_other_settings_is_refused(
 def test_nothing_to_resume_is_said(classes_data: Any, train_made: Train, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"nothing to resume in .*start the run without --resume"):
         train_made(classes_data, tmp_path / "run", resume=True)
+
+
+def test_description_may_change_before_a_run_is_resumed(classes_data: Any, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.start(parse_recipe(classes_data.values(), "made"), resume=False)
+    run.last.write_bytes(b"made")
+    described = {"title": "Another", "notes": ["New."], "published": {"accuracy": 0.5}}
+    run.start(parse_recipe(classes_data.values(**described), "made"), resume=True)
+    with pytest.raises(TrainingError, match="another recipe or other settings"):
+        run.start(parse_recipe(classes_data.values(seed=91), "made"), resume=True)
+    (run.root / "recipe.json").write_text("{", encoding="utf-8")
+    with pytest.raises(TrainingError, match="another recipe or other settings"):
+        run.start(parse_recipe(classes_data.values(), "made"), resume=True)

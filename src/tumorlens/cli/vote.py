@@ -13,6 +13,7 @@ from tumorlens.cli.options import JoinedRuns
 EPILOG = """\b
 Examples:
   tumorlens vote runs/vgg16 runs/resnet50 runs/cnn --out voted
+  tumorlens vote studies/b/b-*.published --best 3 --out voted
   tumorlens vote runs/first runs/second --rule weighted --data datasets --out joined --export
   tumorlens vote runs/first runs/second --rule weighted --weights 2,1 --out joined
   tumorlens vote classifier-small runs/first --data datasets --out joined
@@ -43,6 +44,9 @@ def vote(
         str | None,
         typer.Option(metavar="W,W,...", help="Weights of --rule weighted; by validation accuracy without them."),
     ] = None,
+    best: Annotated[
+        int | None, typer.Option(metavar="N", help="Join only the N runs with the highest validation accuracy.")
+    ] = None,
     export: Annotated[bool, typer.Option("--export", help="Write the ensemble as a model folder, DIR/export.")] = False,
 ) -> None:
     """Join classifiers by vote or mean, on the test images that all have in common. Needs the eval extra.
@@ -59,9 +63,14 @@ def vote(
 
     numbers = _numbers(weights)
     with answering() as progress:
-        outcome = run_vote(runs, out, rule=rule.value, weights=numbers, data=data, export=export, progress=progress)
+        outcome = run_vote(
+            runs, out, rule=rule.value, weights=numbers, best=best, data=data, export=export, progress=progress
+        )
     chosen = outcome.manifest.rule
     lines = []
+    if best is not None:
+        named = ", ".join(members_in_words(outcome.manifest))
+        lines.append(f"The best {best} of {len(runs)} by validation accuracy: {named}")
     if chosen is not None and chosen.weights:
         lines.append(f"Weights: {', '.join(members_in_words(outcome.manifest))}")
     print_ensemble(outcome.title, outcome.table, [*lines, *outcome.sentences(out)])

@@ -113,6 +113,7 @@ def vote(
     *,
     rule: RuleName = "majority",
     weights: Sequence[float] = (),
+    best: int | None = None,
     data: Path | None = None,
     export: bool = False,
     progress: Progress = no_progress,
@@ -124,6 +125,7 @@ def vote(
         out: folder that receives the report, predictions and record.
         rule: how they are joined.
         weights: of each, for a weighted mean; by accuracy on their validation parts where none are given.
+        best: join only so many, those with the highest accuracy on their validation parts as the runs logged it.
         data: folder of the collection, where answers are lacking.
         export: whether to write the ensemble as a model folder, ``out/export``.
         progress: called with what is answered, the number of images done, and of all.
@@ -133,6 +135,10 @@ def vote(
         OutputError: ``out`` holds something else or cannot be written.
     """
     sources = open_sources(names)
+    if best is not None:
+        if weights:
+            raise UsageError("--weights are one for each model, and --best chooses among them: pass one of the two.")
+        sources = best_sources(sources, best)
     chosen = (
         Rule(name=rule, tie="highest_mean_probability" if rule == "majority" else None) if rule != "weighted" else None
     )
@@ -143,9 +149,25 @@ def vote(
     common = common_answers(sources, "test", data, out, progress)
     if chosen is None:
         chosen = Rule(name="weighted", weights=checked) if checked else fitted_weights(sources, data, out, progress)
-    training = lineage(sources, f"vote {rule}", seed=0, epochs=0)
+    if best is not None:
+        leaking = any(validation_is_test(one) for one in sources)
+        chosen = chosen.model_copy(update={"fitted_on": "validation", "leaking": leaking})
+    training = lineage(sources, f"vote {rule}" if best is None else f"vote {rule} best {best}", seed=0, epochs=0)
     manifest = ensemble_manifest([one.part for one in sources], chosen, training)
     return report(out, sources, common, manifest, join(common.probabilities, chosen), export=export)
+
+
+def best_sources(sources: Sequence[Source], count: int) -> tuple[Source, ...]:
+    """Those ``count`` with the highest validation accuracy of the epoch that each run kept, best first.
+
+    Raises:
+        UsageError: a run's accuracy is not known, or ``count`` is below 2 or above their number.
+    """
+    if not 2 <= count <= len(sources):
+        raise UsageError(f"--best is {count}, and {len(sources)} models were given: choose from 2 to {len(sources)}.")
+    remedy = "leave out --best and name the models to join"
+    ranked = sorted(sources, key=lambda one: -_logged_accuracy(one, remedy))
+    return tuple(ranked[:count])
 
 
 def check_weights(weights: Sequence[float], members: int) -> tuple[float, ...]:
@@ -170,13 +192,13 @@ def fitted_weights(sources: Sequence[Source], data: Path | None, out: Path, prog
     if data is not None:
         accuracies = [one.right.mean() for one in common_answers(sources, "validation", data, out, progress).tables]
     else:
-        accuracies = [_logged_accuracy(one) for one in sources]
+        accuracies = [_logged_accuracy(one, "pass --data with its collection, or --weights") for one in sources]
     leaking = any(validation_is_test(one) for one in sources)
     weights = check_weights([float(one) for one in accuracies], len(sources))
     return Rule(name="weighted", weights=weights, fitted_on="validation", leaking=leaking)
 
 
-def _logged_accuracy(source: Source) -> float:
+def _logged_accuracy(source: Source, remedy: str) -> float:
     """Validation accuracy of the epoch that the run kept, from its logs."""
     try:
         assert source.subject.run is not None
@@ -186,9 +208,7 @@ def _logged_accuracy(source: Source) -> float:
         best = (min if monitor.endswith("loss") else max)(rows, key=lambda row: float(row[monitor]))
         return float(best["val_accuracy"])
     except (AssertionError, OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"The validation accuracy of {source.name} is not known: pass --data with its collection, or --weights."
-        ) from error
+        raise UsageError(f"The validation accuracy of {source.name} is not known: {remedy}.") from error
 
 
 def lineage(sources: Sequence[Source], made_by: str, *, seed: int, epochs: int) -> Training:

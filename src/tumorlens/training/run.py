@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from tumorlens.errors import OutputError, TrainingError
 from tumorlens.io.atomic import write_atomic
 from tumorlens.training.recipe import Recipe
+
+DESCRIBING = ("title", "published", "notes", "version", "licence", "limits")
+"""Fields of a recipe that say something about a run and change nothing in it."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,11 @@ class RunFolder:
             OutputError: it holds a run and ``resume`` is not set, or cannot be made.
             TrainingError: it holds a run of another recipe, or nothing to resume.
         """
-        document = recipe.model_dump_json(indent=1) + "\n"
         kept = self.root / "recipe.json"
         if resume:
             if not kept.is_file() or not self.last.is_file():
                 raise TrainingError(f"There is nothing to resume in {self.root}: start the run without --resume.")
-            if kept.read_text(encoding="utf-8") != document:
+            if not self._is_of(recipe, kept):
                 raise TrainingError(
                     f"{self.root} holds a run of another recipe or other settings: resume with the same, or choose "
                     "another --out."
@@ -67,7 +71,16 @@ class RunFolder:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"The run folder {self.root} cannot be made: {error.strerror}.") from error
-        write_atomic(kept, document.encode())
+        write_atomic(kept, (recipe.model_dump_json(indent=1) + "\n").encode())
+
+    @staticmethod
+    def _is_of(recipe: Recipe, kept: Path) -> bool:
+        """Whether the run was started with all that decides its training; what describes it may have changed."""
+        try:
+            before = Recipe.model_validate_json(kept.read_bytes())
+        except ValidationError:
+            return False
+        return before.model_copy(update={name: getattr(recipe, name) for name in DESCRIBING}) == recipe
 
     def write_json(self, name: str, values: Any) -> None:
         """Write ``values`` as ``name`` in the folder, whole or not at all."""
