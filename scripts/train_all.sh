@@ -22,10 +22,15 @@ step() {
   if ((status)); then failed+=("$name"); else touch "$out/$name.done"; fi
 }
 
-study() { step "$1" tumorlens study "$1" --data "$data" --out "$out/$1" "${@:2}"; }
+# B's studies share a folder, so that the last of them ranks all of B without training anything again.
+study() {
+  local folder=$1
+  [[ $1 == b-* ]] && folder=b
+  step "$1" tumorlens study "$1" --data "$data" --out "$out/$folder" "${@:2}"
+}
 
-for name in a-baselines d-transfer d-segmenters e-degraded b-transfer b-ann-grid b-cnn-grid c-batch-size c-augmentation \
-  c-loss c-segmentation; do
+for name in a-baselines d-transfer d-segmenters e-degraded b-transfer b-ann-grid b-cnn-grid b-all c-batch-size \
+  c-augmentation c-loss c-segmentation; do
   study "$name" "$@"
 done
 
@@ -37,10 +42,9 @@ for protocol in published corrected; do
     [[ $protocol == published ]] && fit=test
     step "d-stack-$protocol" tumorlens stack "${members[@]}" --data "$data" --out "$out/d-stack.$protocol" --fit "$fit"
   fi
-  voters=()
-  for network in vgg16 vgg19 mobilenetv2; do voters+=("$out/b-transfer/b-$network.$protocol"); done
-  if [[ -d ${voters[0]} ]]; then
-    step "b-vote-$protocol" tumorlens vote "${voters[@]}" --data "$data" --out "$out/b-vote.$protocol"
+  voters=("$out"/b/b-*."$protocol")
+  if ((${#voters[@]} > 2)); then
+    step "b-vote-$protocol" tumorlens vote "${voters[@]}" --best 3 --data "$data" --out "$out/b-vote.$protocol"
   fi
 done
 
