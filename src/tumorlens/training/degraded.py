@@ -50,7 +50,7 @@ def report_degraded(name: str, recipe: Recipe, run: RunFolder, data: Path) -> Pa
     table = replace(answered.table, groups=same.groups, similarity=same.similarity)
     setting = Setting(
         read_manifest(run.export),
-        f"test part of the split {split.name}, degraded: {name}",
+        f"test part of the split {split.name}",
         recipe.data.collection,
         model=run.export,
         **({} if known is None else {key: known["data"][key] for key in ("grouped_by", "reference")}),
