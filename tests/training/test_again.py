@@ -97,6 +97,17 @@ def test_maps_of_convolutions_spread_over_the_depth(run: Path, tmp_path: Path) -
         network_maps(module.network, image, [])
 
 
+def test_maps_of_one_pixel_are_left_out_where_others_are_larger() -> None:
+    from torch import nn
+
+    last = nn.Conv2d(2, 5, 8)
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), last)
+    image = np.random.default_rng(0).random((1, 8, 8), dtype=np.float32)
+    assert {name: one.shape for name, one in network_maps(network, image).items()} == {"0": (2, 8, 8)}
+    assert network_maps(network, image, ["1"])["1"].shape == (5, 1, 1)
+    assert network_maps(nn.Sequential(nn.Conv2d(1, 5, 8)), image)["0"].shape == (5, 1, 1)
+
+
 def test_a_network_without_convolutions_has_no_maps() -> None:
     network = build_model(
         "ann",

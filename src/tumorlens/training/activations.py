@@ -44,6 +44,8 @@ def network_maps(network: nn.Module, image: NDArray[np.float32], layers: Sequenc
     # Asked of all layers first, for some that a backbone has are never run.
     every = intermediate_maps(network, image)
     found = [name for name in every if name in set(known)]
+    # VGG's fc1 and fc2 are convolutions whose maps have one pixel: left out where others have something to show.
+    found = [name for name in found if every[name][0].size > 1] or found
     chosen = sorted({round(place) for place in np.linspace(0, len(found) - 1, min(MOST_LAYERS, len(found)))})
     return {found[place]: every[found[place]] for place in chosen}
 
