@@ -22,7 +22,7 @@ from tumorlens.scan import Scan
 from tumorlens.training import train as train_module
 from tumorlens.training.curves import best_epoch
 from tumorlens.training.fit import history, load_best
-from tumorlens.training.recipe import Recipe
+from tumorlens.training.recipe import Recipe, parse_recipe
 from tumorlens.training.run import RunFolder
 
 pytestmark = pytest.mark.extra_train
@@ -180,9 +180,11 @@ def test_folder_of_a_run_that_failed_early_can_be_used_again(
     classes_data: Any, train_made: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tumorlens.training.finalize.finalize", lambda *given: None)
+    killed = RunFolder(tmp_path / "run")
+    killed.start(parse_recipe(classes_data.values(), "made"), resume=False)
+    killed.write_json("data.json", {})
     with pytest.raises(DatasetError):
-        train_made(type(classes_data)(tmp_path / "nowhere", classes_data.fields), tmp_path / "run")
-    assert (tmp_path / "run" / "recipe.json").is_file()
+        train_made(type(classes_data)(tmp_path / "nowhere", classes_data.fields), killed.root)
     run = train_made(classes_data, tmp_path / "run", epochs=1)
     assert len(history(run)) == 1
 

@@ -139,6 +139,7 @@ class TestToken:
         self, locked: Any, png: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level("DEBUG")
+        caplog.set_level("DEBUG", logger="tumorlens.web")  # the command serve, run by another test, makes it quieter
         locked.get("/", params={"token": TOKEN})
         locked.upload(("Jane Doe.png", png))
         ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("tumorlens"))
