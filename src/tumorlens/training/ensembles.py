@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -200,15 +198,10 @@ def fitted_weights(sources: Sequence[Source], data: Path | None, out: Path, prog
 
 def _logged_accuracy(source: Source, remedy: str) -> float:
     """Validation accuracy of the epoch that the run kept, from its logs."""
-    try:
-        assert source.subject.run is not None
-        text = (source.subject.run / "logs" / "metrics.csv").read_text(encoding="utf-8")
-        monitor = json.loads((source.subject.run / "recipe.json").read_text(encoding="utf-8"))["monitor"]
-        rows = [row for row in csv.DictReader(io.StringIO(text)) if row.get(monitor) and row.get("val_accuracy")]
-        best = (min if monitor.endswith("loss") else max)(rows, key=lambda row: float(row[monitor]))
-        return float(best["val_accuracy"])
-    except (AssertionError, OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"The validation accuracy of {source.name} is not known: {remedy}.") from error
+    accuracy = logged_figures(source.subject.run).get("val_accuracy")
+    if accuracy is None:
+        raise UsageError(f"The validation accuracy of {source.name} is not known: {remedy}.")
+    return accuracy
 
 
 def lineage(sources: Sequence[Source], made_by: str, *, seed: int, epochs: int) -> Training:
