@@ -36,32 +36,23 @@ def draw_all(
     collection = load_collection(name, folder)
     records = collection.records
     make_folder(out)
-    written: list[Path] = []
-    notes: list[str] = []
-
-    def draw(file: str, action: Callable[[Path], None]) -> None:
-        say(f"Drawing {file}", len(written), 8)
-        try:
-            action(out / file)
-        except DatasetError as error:
-            notes.append(f"Left out {file}: {error}")
-        else:
-            written.append(out / file)
-
     counts, title = _counts(collection, split)
-    draw("examples.png", lambda path: plots.plot_examples(path, records, seed))
-    _write_table(out / "images.csv", collection)
-    written.append(out / "images.csv")
-    draw("class-counts.png", lambda path: plots.plot_class_counts(path, counts, title))
-    draw("masks.png", lambda path: plots.plot_masks(path, records, seed))
+    pictures: dict[str, Callable[[Path], None]] = {
+        "examples.png": lambda path: plots.plot_examples(path, records, seed),
+        "images.csv": lambda path: _write_table(path, collection),
+        "class-counts.png": lambda path: plots.plot_class_counts(path, counts, title),
+        "masks.png": lambda path: plots.plot_masks(path, records, seed),
+    }
     if name == "lgg":
-        draw("ages.png", lambda path: plots.plot_ages(path, patient_ages(collection)))
-    draw("bad-crops.png", lambda path: plots.plot_bad_crops(path, _bad_crops(records, say), len(records)))
-    draw("t-sne.png", lambda path: _draw_map(path, records, limit, seed))
-    if importlib.util.find_spec("torch") is None:
+        pictures["ages.png"] = lambda path: plots.plot_ages(path, patient_ages(collection))
+    pictures["bad-crops.png"] = lambda path: plots.plot_bad_crops(path, _bad_crops(records, say), len(records))
+    pictures["t-sne.png"] = lambda path: _draw_map(path, records, limit, seed)
+    augments = importlib.util.find_spec("torch") is not None
+    if augments:
+        pictures["augmented.png"] = lambda path: _draw_augmented(path, records, seed)
+    written, notes = plots.draw_each(pictures, out, say)
+    if not augments:
         notes.append("Left out augmented.png: augmentation needs the train extra, pip install 'tumorlens[train]'.")
-    else:
-        draw("augmented.png", lambda path: _draw_augmented(path, records, seed))
     return written, notes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,31 @@ RED = np.array([1.0, 0.1, 0.1], dtype=np.float32)
 _DPI = 120
 _NO_UNIT = "neighbors look alike; axes and distances between groups have no unit"
 _LABELS: tuple[Label, ...] = (*CLASSES, UnknownTumor.TUMOR)
+
+
+def draw_each(
+    pictures: Mapping[str, Callable[[Path], None]], out: Path, say: Callable[[str, int, int | None], None]
+) -> tuple[list[Path], list[str]]:
+    """Make each file in ``out``; what the data is lacking for is left out.
+
+    Args:
+        pictures: what makes the file, by its name.
+        out: their folder.
+        say: told which is made, how many are done, and how many there are.
+
+    Returns:
+        What was written, and what was left out and why.
+    """
+    written, notes = [], []
+    for number, (name, action) in enumerate(pictures.items()):
+        say(f"Drawing {name}", number, len(pictures))
+        try:
+            action(out / name)
+        except DatasetError as error:
+            notes.append(f"Left out {name}: {error}")
+        else:
+            written.append(out / name)
+    return written, notes
 
 
 def plot_examples(path: Path, records: Sequence[Record], seed: int, per_class: int = 6) -> None:

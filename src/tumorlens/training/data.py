@@ -174,6 +174,12 @@ class EpochSampler(Sampler[Key]):
         return iter([(self.epoch, int(index)) for index in order])
 
 
+def batches_of(count: int, batch_size: int) -> int:
+    """Batches of an epoch: a last one of a single image joins the one before it."""
+    whole, rest = divmod(count, batch_size)
+    return whole + (rest > 1 or (rest == 1 and whole == 0))
+
+
 class EpochBatches(Sampler[list[Key]]):
     """Batches of an :class:`EpochSampler`; of several processes, each gets its share of every batch.
 
@@ -189,8 +195,7 @@ class EpochBatches(Sampler[list[Key]]):
         self.world = world
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.sampler), self.batch_size)
-        return whole + (rest > 1 or (rest == 1 and whole == 0))
+        return batches_of(len(self.sampler), self.batch_size)
 
     def __iter__(self) -> Iterator[list[Key]]:
         keys, count = list(self.sampler), len(self)

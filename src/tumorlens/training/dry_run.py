@@ -14,7 +14,7 @@ import torch
 from tumorlens.errors import RecipeError
 from tumorlens.models.describe import LayerRow, count_parameters, describe
 from tumorlens.training.copies import is_copy
-from tumorlens.training.data import PreparedImages, TrainingImages
+from tumorlens.training.data import PreparedImages, TrainingImages, batches_of
 from tumorlens.training.module import TumorModule
 from tumorlens.training.optimizers import make_optimizer
 from tumorlens.training.phases import Course
@@ -75,8 +75,8 @@ def estimate(recipe: Recipe, data: Path, out: Path, limit: int | None = None) ->
     course = Course(recipe, (), out / "none")
     counts = {part: len(plan.records[part]) for part in PARTS}
     phantoms = round(recipe.data.phantom_share * counts["train"])
-    batches = {part: -(-count // recipe.batch_size) for part, count in counts.items()}
-    batches["train"] = -(-(counts["train"] + phantoms) // recipe.batch_size)
+    taught = {**counts, "train": counts["train"] + phantoms}
+    batches = {part: batches_of(count, recipe.batch_size) for part, count in taught.items()}
     parameters, steps, epochs = [], [], []
     for number, phase in enumerate(course.phases):
         course.phase = number
@@ -157,10 +157,7 @@ def _loss(recipe: Recipe, module: TumorModule, batch: dict[str, torch.Tensor]) -
     target = batch["label"] if recipe.task == "classification" else batch["mask"]
     device = batch["image"].device.type
     with torch.autocast(device, dtype=kinds.get(recipe.precision), enabled=recipe.precision in kinds):
-        answer = module.network(batch["image"].contiguous(memory_format=torch.channels_last))
-    # A list under deep supervision, as in training.
-    heads = answer if isinstance(answer, list) else [answer]
-    return torch.stack([module.loss(one.float(), target) for one in heads]).mean()
+        return module.answer(batch["image"], target)[1]
 
 
 def _activation_bytes(recipe: Recipe, module: TumorModule) -> int:

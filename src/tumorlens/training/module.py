@@ -74,14 +74,17 @@ class TumorModule(lightning.LightningModule):
         state = np.random.SeedSequence([self.recipe.seed, self.global_step, self.global_rank]).generate_state(1)
         torch.manual_seed(int(state[0]))
 
-    def training_step(self, batch: Batch, index: int) -> torch.Tensor:
-        """Loss of one batch."""
-        images, target = self._scaled(batch)
+    def answer(self, images: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits of a batch while the network learns, and their loss."""
         answer = self.network(images.contiguous(memory_format=torch.channels_last))
         # Under deep supervision a list, the finest last: each is compared with the target (Lee et al., AISTATS 2015).
         heads = [one.float() for one in answer] if isinstance(answer, list) else [answer.float()]
-        logits = heads[-1]
-        loss = torch.stack([self.loss(one, target) for one in heads]).mean()
+        return heads[-1], torch.stack([self.loss(one, target) for one in heads]).mean()
+
+    def training_step(self, batch: Batch, index: int) -> torch.Tensor:
+        """Loss of one batch."""
+        images, target = self._scaled(batch)
+        logits, loss = self.answer(images, target)
         self._check(loss, f"epoch {self.current_epoch}, step {index}")
         self._log("train", loss, logits.detach(), target)
         return loss * self._share(len(target))

@@ -50,7 +50,6 @@ def draw_recipe(
     """
     say(f"Dividing {recipe.data.collection}", 0, None)
     plan = plan_data(recipe, root, None)
-    written, notes = [], []
     offline = None if recipe.data.offline is None else recipe.data.offline.augmentation
     pictures: dict[str, Callable[[Path], None]] = {
         "class-counts.png": lambda path: _draw_counts(path, plan, recipe.name),
@@ -58,15 +57,7 @@ def draw_recipe(
         "copies.png": lambda path: _draw_beside(path, plan, recipe, offline, seed),
         "t-sne-balancing.png": lambda path: _draw_balancing(path, plan, recipe, images, seed),
     }
-    for number, (name, action) in enumerate(pictures.items()):
-        say(f"Drawing {name}", number, len(pictures))
-        try:
-            action(out / name)
-        except DatasetError as error:
-            notes.append(f"Left out {name}: {error}")
-        else:
-            written.append(out / name)
-    return written, notes
+    return plots.draw_each(pictures, out, say)
 
 
 def _draw_counts(path: Path, plan: Plan, name: str) -> None:
