@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from tumorlens.datasets.catalogue import load_collection
 from tumorlens.datasets.records import Record
-from tumorlens.datasets.similarity import NEAR_DUPLICATE, clusters, nearest, thumbnails
+from tumorlens.datasets.similarity import NEAR_DUPLICATE, THUMBNAIL, clusters, nearest, thumbnails
 from tumorlens.datasets.splits import FOLDER, Split
 
 
@@ -63,9 +63,34 @@ def figshare(root: Path) -> Split:
     )
 
 
+def figshare_for_reader(root: Path) -> Split:
+    """The split by group without what shows a test image of nickparvar, mirrored or not: that collection has many."""
+    records = list(load_collection("figshare", root))
+    by_group = figshare(root)
+    tests = [one for one in load_collection("nickparvar", root).part("Testing") if one.is_tumor]
+    vectors, tested = (thumbnails([one.path for one in part]) for part in (records, tests))
+    mirrored = vectors.reshape(-1, THUMBNAIL, THUMBNAIL)[:, :, ::-1].reshape(len(vectors), -1)
+    highest = np.maximum(nearest(vectors, tested), nearest(mirrored, tested))
+    shown = {record.id for record, one in zip(records, highest, strict=True) if one > NEAR_DUPLICATE}
+    parts = {
+        part: tuple(one for one in getattr(by_group, part) if one not in shown) for part in ("train", "validation")
+    }
+    used = {*parts["train"], *parts["validation"], *by_group.test}
+    return Split(
+        name="figshare-for-reader",
+        collection="figshare",
+        method=f"As figshare-groups; also left out of train and validation: images whose 48 px thumbnail, or its mirror "
+        f"image, correlates above {NEAR_DUPLICATE} with a test image of nickparvar that shows a tumor.",
+        **parts,
+        test=by_group.test,
+        left_out=tuple(record.id for record in records if record.id not in used),
+    )
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for split in (nickparvar(Path(sys.argv[1])), figshare(Path(sys.argv[1]))):
+    for make in (nickparvar, figshare, figshare_for_reader):
+        split = make(Path(sys.argv[1]))
         (FOLDER / f"{split.name}.json").write_text(split.to_json(), encoding="utf-8")
         sizes = {part: len(getattr(split, part)) for part in ("train", "validation", "test", "left_out")}
         print(split.name, sizes, split.sha256[:12])

@@ -57,13 +57,19 @@ def train(
         require(module, "train")
     if mlflow is not None:
         require("mlflow", "mlflow")
-    from tumorlens.training.recipe import load_recipe
+    from tumorlens.training.reader.recipe import ReaderRecipe
+    from tumorlens.training.recipe import load_any_recipe
     from tumorlens.training.train import Options, with_options
     from tumorlens.training.train import train as run_training
     from tumorlens.training.world import World
 
-    chosen = load_recipe(recipe, set_ or ())
+    chosen = load_any_recipe(recipe, set_ or ())
     options = Options(epochs, limit, resume, cache, World(devices, num_nodes), mlflow)
+    if isinstance(chosen, ReaderRecipe):
+        from tumorlens.cli._train_reader import run_reader
+
+        run_reader(chosen, data, out, options, dry_run=dry_run)
+        return
     if dry_run:
         from tumorlens.training.dry_run import estimate
 

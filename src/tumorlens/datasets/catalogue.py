@@ -11,6 +11,7 @@ from tumorlens.datasets.figshare import TABLE, load_figshare, mat_files
 from tumorlens.datasets.folders import load_folders
 from tumorlens.datasets.lgg import load_lgg, patients_folder
 from tumorlens.datasets.records import Collection
+from tumorlens.datasets.slice_tables import load_brats, load_healthy, load_more, load_ms
 from tumorlens.errors import DatasetError
 from tumorlens.labels import FOLDER_ALIASES, PART_ALIASES
 
@@ -62,6 +63,10 @@ class Entry:
 
 
 _FOLDERS_LAYOUT = "Training/ and Testing/, each with the class folders {}, which hold JPEG pictures"
+
+_TABLE_LAYOUT = (
+    "images/, masks/ and metadata.csv with image, mask, patient, sequence, slice, tumor_px, core_px, pixel_spacing_mm"
+)
 
 CATALOGUE: dict[str, Entry] = {
     entry.name: entry
@@ -122,6 +127,46 @@ CATALOGUE: dict[str, Entry] = {
             "pre-contrast, FLAIR, post-contrast) beside TCGA_..._N_mask.tif, and data.csv",
             published=Published({"": 3929}, {"glioma": 1373, "no_tumor": 2556}, groups=110),
             kaggle="mateuszbuda/lgg-mri-segmentation",
+        ),
+        Entry(
+            name="brats",
+            title="BraTS 2021: axial slices of gliomas in four sequences, skull-stripped, with masks",
+            licence="CC-BY-4.0",
+            url="https://doi.org/10.7937/jc8x-9874",
+            citation="U. Baid et al., The RSNA-ASNR-MICCAI BraTS 2021 Benchmark, arXiv:2107.02314",
+            folder="brats-slices",
+            load=load_brats,
+            layout=_TABLE_LAYOUT,
+        ),
+        Entry(
+            name="more",
+            title="Slices of many small open collections, with and without tumors",
+            licence="CC0-1.0, PDDL-1.0, CC-BY-3.0 and CC-BY-4.0, by row",
+            url="",
+            citation="the collections that its table names",
+            folder="more-slices",
+            load=load_more,
+            layout=_TABLE_LAYOUT + " and collection, licence",
+        ),
+        Entry(
+            name="healthy",
+            title="Alzheimer's Dataset (4 class of images): skull-stripped T1 slices without a tumor",
+            licence="ODbL-1.0",
+            url="https://www.kaggle.com/datasets/tourist55/alzheimers-dataset-4-class-of-images",
+            citation="S. Dubey, Alzheimer's Dataset, Kaggle",
+            folder="healthy-slices",
+            load=load_healthy,
+            layout="pictures NonDemented_*.jpg, MildDemented_*.jpg and so on",
+        ),
+        Entry(
+            name="ms",
+            title="open_ms_data: slices of patients with multiple sclerosis, without a tumor",
+            licence="CC-BY-4.0",
+            url="https://github.com/muschellij2/open_ms_data",
+            citation="Z. Lesjak et al., Neuroinformatics 16, 2018, doi:10.1007/s12021-017-9348-7",
+            folder="ms-slices",
+            load=load_ms,
+            layout="pictures patientNN_studyN_SEQUENCE_axN.jpg",
         ),
         Entry(
             name="folders",

@@ -69,7 +69,7 @@ def _mat_record(root: Path, path: Path, report: Report) -> Record | None:
         return None
     # The paper states 0.49 mm for 512 x 512 pixels; of the few smaller slices it says nothing.
     spacing = (PUBLISHED_SPACING_MM, PUBLISHED_SPACING_MM) if shape == PUBLISHED_SHAPE else None
-    return Record(name, path, MAT_LABELS[code], "", group, path, spacing)
+    return Record(name, path, MAT_LABELS[code], "", group, path, spacing, sequence="t1c")
 
 
 @lru_cache(maxsize=8192)
@@ -115,7 +115,7 @@ def _table_record(root: Path, row: dict[str, str], report: Report) -> Record | N
         )
         report(Fault("bad table", name, sentence))
         return None
-    return Record(name, image, label, "", row["group"], mask, (spacing, spacing))
+    return Record(name, image, label, "", row["group"], mask, (spacing, spacing), sequence="t1c")
 
 
 def _spacing(text: str) -> float | None:

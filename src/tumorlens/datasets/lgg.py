@@ -98,7 +98,19 @@ def _record(files: dict[str, Path], name: str, report: Report, known: dict[bytes
         report(Fault("unreadable mask", identity, f"The mask {mask} cannot be read: download it again."))
         return None
     label = TumorClass.GLIOMA if shown else TumorClass.NO_TUMOR
-    return Record(identity, path, label, "", path.parent.name, mask, channel=FLAIR)
+    return Record(
+        identity,
+        path,
+        label,
+        "",
+        path.parent.name,
+        mask,
+        channel=FLAIR,
+        sequence="flair",
+        source="TCGA-LGG",
+        stripped=True,
+        slice_index=int(found["slice"]) if (found := _SLICE.fullmatch(name)) else None,
+    )
 
 
 def _shows_tumor(mask: Path, known: dict[bytes, bool | None]) -> bool | None:

@@ -49,22 +49,27 @@ def read_record_mask(record: Record, shape: tuple[int, ...]) -> NDArray[np.bool_
     """
     if record.mask is None:
         raise DatasetError(f"{record.id} has no mask: segmentation needs one for every image.")
-    mask = read_mask_file(record.mask)
+    mask = read_mask_file(record.mask, record.mask_values)
     if mask is None or mask.shape != shape:
         found = "cannot be read" if mask is None else f"has shape {mask.shape}"
         raise DatasetError(f"The mask {record.mask} {found}, and its image has shape {shape}.")
     return mask
 
 
-def read_mask_file(path: Path) -> NDArray[np.bool_] | None:
-    """Mask in a picture (above half of white) or in a figshare ``.mat`` file; ``None`` if it cannot be read."""
+def read_mask_file(path: Path, values: tuple[int, ...] | None = None) -> NDArray[np.bool_] | None:
+    """Mask in a picture or in a figshare ``.mat`` file; ``None`` if it cannot be read.
+
+    Of a picture it is what has one of ``values``, or lies above half of white where there are none.
+    """
     if path.suffix.lower() == MATLAB_SUFFIX:
         try:
             return read_cjdata(path).tumor_mask
         except InputError:
             return None
     grey = _decoded(path, cv2.IMREAD_GRAYSCALE)
-    return None if grey is None else np.asarray(grey > 127)
+    if grey is None:
+        return None
+    return np.asarray(grey > 127 if values is None else np.isin(grey, values))
 
 
 def grey_picture(record: Record) -> NDArray[np.uint8]:
@@ -87,7 +92,8 @@ def content_hash(records: Iterable[Record], *, with_masks: bool) -> str:
     """
     total = hashlib.sha256()
     for record in records:
-        total.update(f"{record.id}\0{record.label}\0{record.channel}\0".encode())
+        values = "" if record.mask_values is None else f"{record.mask_values}\0"
+        total.update(f"{record.id}\0{record.label}\0{record.channel}\0{values}".encode())
         for path in (record.path, record.mask) if with_masks and record.mask != record.path else (record.path,):
             if path is not None:
                 total.update(hashlib.sha256(_bytes(path)).digest())

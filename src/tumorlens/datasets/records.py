@@ -22,6 +22,12 @@ class Record:
         mask: file of the tumor mask, or ``None``; the file of the image itself where that holds both.
         spacing_mm: ``(row, col)`` as the collection states it, in millimetres, or ``None``.
         channel: index of the channel that is the picture, where a file holds several sequences as channels.
+        sequence: ``t1``, ``t1c`` (with contrast), ``t2``, ``flair`` or ``pd``, where it is known.
+        source: collection of origin, where a collection gathers several.
+        stripped: whether the skull was taken off; ``None`` where nobody says.
+        slice_index: place of the slice in its volume, where it is known.
+        mask_values: values of the mask file that are tumor; ``None`` for what lies above half of white.
+        licence: of this very image, where a collection gathers several.
 
     ``tumorlens.datasets.reading`` reads the image and mask of a record; nothing else knows how they are stored.
     """
@@ -34,6 +40,12 @@ class Record:
     mask: Path | None = None
     spacing_mm: tuple[float, float] | None = None
     channel: int | None = None
+    sequence: str | None = None
+    source: str | None = None
+    stripped: bool | None = None
+    slice_index: int | None = None
+    mask_values: tuple[int, ...] | None = None
+    licence: str | None = None
 
     @property
     def is_tumor(self) -> bool:

@@ -17,6 +17,7 @@ from torch import nn
 
 from tumorlens.errors import RecipeError
 from tumorlens.models.freezing import BackboneNetwork, backbone_of
+from tumorlens.models.packaged_weights import packaged_file, packaged_state
 
 PINNED = {
     "efficientnetb0": "tf_efficientnet_b0.aa_in1k",
@@ -148,6 +149,10 @@ def _mismatch(own: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) -> s
 def _load_imagenet(network: nn.Module) -> None:
     backbone_of(network)
     assert isinstance(network, BackboneNetwork)
+    if packaged_file(network.timm_name) is not None:
+        packaged = {"state_dict": packaged_state(network.timm_name)}
+        _load_backbone(network, packaged, f"The packaged weights of '{network.timm_name}'")
+        return
     config = _config(network.timm_name)
     cached = _cached_file(config)
     if cached is not None:

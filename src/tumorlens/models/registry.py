@@ -12,10 +12,11 @@ from tumorlens.errors import RecipeError
 if TYPE_CHECKING:
     from torch import nn
 
-Task = Literal["classification", "segmentation"]
+Task = Literal["classification", "segmentation", "reading"]
 
 _CLASSIFIERS = "tumorlens.models.classifiers"
 _SEGMENTERS = "tumorlens.models.segmenters"
+_READERS = "tumorlens.models.readers"
 _UNET = "O. Ronneberger et al., U-Net, MICCAI 2015, doi:10.1007/978-3-319-24574-4_28"
 _MONAI = "MONAI, doi:10.5281/zenodo.4323058"
 _TIMM = "R. Wightman, PyTorch Image Models, doi:10.5281/zenodo.4414861"
@@ -141,6 +142,14 @@ REGISTRY: dict[str, ModelEntry] = {
             description="any segmentation network of MONAI by its class name",
             source=_MONAI,
             target=f"{_SEGMENTERS}.monai_network:monai_network",
+        ),
+        ModelEntry(
+            name="pyramid",
+            task="reading",
+            description="a timm encoder under a small feature pyramid: tumor or none, which kind, and where",
+            source="T.-Y. Lin et al., Feature Pyramid Networks, CVPR 2017, doi:10.1109/CVPR.2017.106; encoders of timm",
+            target=f"{_READERS}.pyramid:PyramidReader",
+            backbone=True,
         ),
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tumorlens.preprocessing.geometry import Geometry, letterbox, stretch, whole
+from tumorlens.preprocessing.content import content_box
+from tumorlens.preprocessing.geometry import Box, Geometry, letterbox, stretch, whole
 from tumorlens.preprocessing.head import head_box
 from tumorlens.preprocessing.intensity import percentile_scale
+
+CROPS: dict[str, Callable[[NDArray[np.float32], float], Box]] = {
+    "head": head_box,
+    "content": content_box,
+    "none": lambda pixels, margin: whole((pixels.shape[0], pixels.shape[1])),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +36,8 @@ class Preprocessing(BaseModel):
     Attributes:
         size: ``(rows, cols)`` of the input.
         channels: 1, or 3 equal channels for networks that expect color.
-        crop: ``"head"`` for the box of the largest contour, ``"none"`` for the whole slice.
+        crop: ``"head"`` for the box of the largest contour, ``"content"`` for that of the head whatever it is framed
+            in, ``"none"`` for the whole slice.
         crop_margin: border around the head, as a fraction of its longer side.
         fit: ``"letterbox"`` keeps proportions and pads with 0, ``"stretch"`` fills the input.
         percentiles: the two intensity percentiles of the kept part that become 0 and 1.
@@ -42,7 +51,7 @@ class Preprocessing(BaseModel):
 
     size: tuple[int, int]
     channels: Literal[1, 3] = 1
-    crop: Literal["head", "none"] = "head"
+    crop: Literal["head", "content", "none"] = "head"
     crop_margin: float = Field(default=0.02, ge=0.0, le=0.5)
     fit: Literal["letterbox", "stretch"] = "letterbox"
     percentiles: tuple[float, float] = (0.5, 99.5)
@@ -84,7 +93,7 @@ class Preprocessing(BaseModel):
         ``spacing_mm`` ``(row, col)`` corrects the proportions of pixels that are not square.
         """
         shape = (pixels.shape[0], pixels.shape[1])
-        box = head_box(pixels, self.crop_margin) if self.crop == "head" else whole(shape)
+        box = CROPS[self.crop](pixels, self.crop_margin)
         if self.fit == "stretch":
             return stretch(shape, box, self.size)
         aspect = 1.0 if spacing_mm is None else spacing_mm[-2] / spacing_mm[-1]

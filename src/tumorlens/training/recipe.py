@@ -8,7 +8,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -18,6 +18,7 @@ from tumorlens.errors import RecipeError
 from tumorlens.labels import CLASSES, Label
 from tumorlens.models.registry import REGISTRY, Task
 from tumorlens.preprocessing import Preprocessing
+from tumorlens.training.reader.recipe import ReaderRecipe
 from tumorlens.training.recipe_files import expand, read_yaml, shipped_recipes
 from tumorlens.training.recipe_parts import (
     CLASSIFICATION_LOSSES,
@@ -35,6 +36,8 @@ from tumorlens.training.recipe_parts import (
     ResolutionRecipe,
     ScheduleRecipe,
 )
+
+Kind = TypeVar("Kind", "Recipe", ReaderRecipe)
 
 
 class Recipe(Part):
@@ -182,6 +185,18 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe of a classifier or segmenter; see :func:`load_any_recipe`.
+
+    Raises:
+        RecipeError: there is none, it is not valid, or it is that of a reader.
+    """
+    found = load_any_recipe(name, overrides)
+    if not isinstance(found, Recipe):
+        raise RecipeError(f"The recipe '{name}' trains a reader, which only 'tumorlens train' does.")
+    return found
+
+
+def load_any_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe | ReaderRecipe:
     """Read a recipe by name, or from a ``.yaml`` file, with ``key.inner=value`` overrides (values are YAML).
 
     A file that holds a family is asked for one of its recipes as ``file.yaml#name``.
@@ -198,7 +213,7 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"There is no recipe '{name}'; {_nearest(name, list(known))}.")
     for override in overrides:
         _apply_override(values, override)
-    return parse_recipe(values, path)
+    return parse_any_recipe(values, path)
 
 
 def _from_file(path: Path, inner: str) -> dict[str, Any]:
@@ -221,14 +236,29 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 def parse_recipe(values: dict[str, Any], origin: str) -> Recipe:
-    """Check the fields of a recipe.
+    """Check the fields of a recipe of a classifier or segmenter.
 
     Raises:
         RecipeError: a field is unknown, missing, of the wrong type or out of range; names each.
     """
+    return _parsed(Recipe, values, origin)
+
+
+def parse_any_recipe(values: dict[str, Any], origin: str) -> Recipe | ReaderRecipe:
+    """Check the fields of a recipe, by its task.
+
+    Raises:
+        RecipeError: a field is unknown, missing, of the wrong type or out of range; names each.
+    """
+    if values.get("task") == "reading":
+        return _parsed(ReaderRecipe, values, origin)
+    return _parsed(Recipe, values, origin)
+
+
+def _parsed(kind: type[Kind], values: dict[str, Any], origin: str) -> Kind:
     try:
         # JSON mode takes lists where tuples are declared, and stays strict about everything else.
-        return Recipe.model_validate_json(json.dumps(values))
+        return kind.model_validate_json(json.dumps(values))
     except (ValidationError, TypeError, ValueError) as error:
         if not isinstance(error, ValidationError):
             raise RecipeError(f"The recipe {origin} holds a value that is not plain data: {error}.") from error

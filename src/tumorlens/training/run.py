@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from tumorlens.errors import OutputError, TrainingError
 from tumorlens.io.atomic import write_atomic
+from tumorlens.training.reader.recipe import ReaderRecipe
 from tumorlens.training.recipe import Recipe
 
 DESCRIBING = ("title", "published", "notes", "version", "licence", "limits")
@@ -48,7 +49,7 @@ class RunFolder:
         """Weights that early stopping restores, where the recipe says so."""
         return self.checkpoints / "restored.ckpt"
 
-    def start(self, recipe: Recipe, *, resume: bool) -> None:
+    def start(self, recipe: Recipe | ReaderRecipe, *, resume: bool) -> None:
         """Create the folder, or check that it may be gone on with.
 
         Raises:
@@ -74,17 +75,32 @@ class RunFolder:
         write_atomic(kept, (recipe.model_dump_json(indent=1) + "\n").encode())
 
     @staticmethod
-    def _is_of(recipe: Recipe, kept: Path) -> bool:
+    def _is_of(recipe: Recipe | ReaderRecipe, kept: Path) -> bool:
         """Whether the run was started with all that decides its training; what describes it may have changed."""
         try:
-            before = Recipe.model_validate_json(kept.read_bytes())
+            before = type(recipe).model_validate_json(kept.read_bytes())
         except ValidationError:
             return False
-        return before.model_copy(update={name: getattr(recipe, name) for name in DESCRIBING}) == recipe
+        told = {name: getattr(recipe, name) for name in DESCRIBING if name in type(recipe).model_fields}
+        return before.model_copy(update=told) == recipe
 
     def write_json(self, name: str, values: Any) -> None:
         """Write ``values`` as ``name`` in the folder, whole or not at all."""
         write_atomic(self.root / name, (json.dumps(values, indent=1, default=str) + "\n").encode())
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Values that :meth:`write_json` wrote.
+
+        Raises:
+            TrainingError: the file is missing or damaged.
+        """
+        try:
+            values: dict[str, Any] = json.loads((self.root / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise TrainingError(
+                f"{self.root / name} cannot be read, so the run cannot be resumed: start it in another --out."
+            ) from error
+        return values
 
     def write_text(self, name: str, text: str) -> None:
         """Write ``text`` as ``name`` in the folder, whole or not at all."""

@@ -1,0 +1,2 @@
+def finalize_reader(*a):
+    pass
