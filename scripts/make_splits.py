@@ -79,8 +79,8 @@ def figshare_for_reader(root: Path) -> Split:
     return Split(
         name="figshare-for-reader",
         collection="figshare",
-        method=f"As figshare-groups; also left out of train and validation: images whose 48 px thumbnail, or its mirror "
-        f"image, correlates above {NEAR_DUPLICATE} with a test image of nickparvar that shows a tumor.",
+        method=f"As figshare-groups; also left out of train and validation: images whose 48 px thumbnail, or its "
+        f"mirror image, correlates above {NEAR_DUPLICATE} with a test image of nickparvar that shows a tumor.",
         **parts,
         test=by_group.test,
         left_out=tuple(record.id for record in records if record.id not in used),

