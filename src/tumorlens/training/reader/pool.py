@@ -166,9 +166,7 @@ def prepare_pool(
     key = {
         "version": VERSION,
         "kind": "reader pool",
-        "content": content_hash([replace(one, channel=one.channel) for one in records], with_masks=True)
-        if cache
-        else "",
+        "content": content_hash(records, with_masks=True) if cache else "",
         "preprocessing": plain.model_dump(mode="json"),
     }
     arrays = cached_items(cache, key, specs, fill)
