@@ -42,7 +42,7 @@ class PictureChange:
         if self.jpeg:
             stored = np.rint(image * 255).astype(np.uint8)
             _, coded = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])
-            image = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE).astype(np.float32) / np.float32(255)
+            image = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), dtype=np.float32) / np.float32(255)
         return np.asarray(image, dtype=np.float32), mask
 
     def _framed(
@@ -69,7 +69,7 @@ def _marked(image: NDArray[np.float32], marks: int, rng: np.random.Generator) ->
         place = int(edge[1] * cols), int(edge[0] * rows) + 6
         value, scale = float(rng.uniform(128, 255)), float(rng.uniform(0.25, 0.5))
         cv2.putText(layer, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, value, 1, cv2.LINE_AA)
-    return np.maximum(image, layer.astype(np.float32) / np.float32(255))
+    return np.asarray(np.maximum(image, layer.astype(np.float32) / np.float32(255)), dtype=np.float32)
 
 
 class PictureRange(BaseModel):

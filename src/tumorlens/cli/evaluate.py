@@ -20,7 +20,8 @@ Examples:
   tumorlens evaluate runs/first --data datasets --part validation --out first-validation
   tumorlens evaluate classifier-small --data datasets --collection sartaj --out on-sartaj
   tumorlens evaluate classifier-small --data our-scans --labels our-scans/labels.csv --train-data datasets
-  tumorlens evaluate classifier-small --data datasets --degrade blur15 --out blurred"""
+  tumorlens evaluate classifier-small --data datasets --degrade blur15 --out blurred
+  tumorlens evaluate reader-lite0 --data datasets --leave-out healthy --leave-out brats+more:BraTS* --out left"""
 NEEDED = ("scipy", "sklearn", "matplotlib")
 
 
@@ -42,6 +43,21 @@ def evaluate(
     folds: Annotated[
         int, typer.Option(metavar="N", min=0, max=50, help="Folds of whole groups to state figures over; 0 for none.")
     ] = 5,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Train the recipe named first without this source and answer it; COLLECTION, COLLECTION:PATTERN, or "
+            "NAME=SOURCE+SOURCE; repeatable. Needs the train extra.",
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override the recipe, with --leave-out.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A short training, with --leave-out: to try it.")] = False,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep prepared slices here, with --leave-out.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="REPORT", help="Folder of the report; evaluation-<model> by default.")
     ] = None,
@@ -55,6 +71,11 @@ def evaluate(
 
     for module in NEEDED:
         require(module, "eval")
+    if leave_out:
+        from tumorlens.cli._leave_out import run_leave_out
+
+        run_leave_out(model, data, leave_out, set_ or (), out, cache, quick=quick)
+        return
     from tumorlens.evaluation.choose import find_model
     from tumorlens.evaluation.evaluate import evaluate as run_evaluation
 

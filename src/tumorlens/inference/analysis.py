@@ -12,8 +12,9 @@ from tumorlens._version import __version__
 from tumorlens.errors import TumorlensError
 from tumorlens.inference.areas import AreaBoundsOfMask
 from tumorlens.inference.document import NOTICE, SCHEMA_VERSION, AnalysisDocument, rounded
+from tumorlens.inference.findings import UNLIKE, Findings
 from tumorlens.io import draw_overlay
-from tumorlens.labels import TumorClass
+from tumorlens.labels import TumorClass, UnknownTumor
 from tumorlens.measurement import Region
 from tumorlens.scan import Scan
 
@@ -54,6 +55,7 @@ class Analysis:
             nothing of it.
         coverage: share of images whose prediction set holds the true class.
         area_interval: how far the areas may be off; ``None`` where nothing is outlined or nobody measured it.
+        findings: what a reader says beyond the label; ``None`` where refused, or where a classifier answered.
     """
 
     scan: Scan
@@ -72,6 +74,7 @@ class Analysis:
     prediction_set: tuple[str, ...] = ()
     coverage: float | None = None
     area_interval: AreaBoundsOfMask | None = None
+    findings: Findings | None = None
 
     @property
     def status(self) -> Literal["answered", "refused"]:
@@ -81,23 +84,40 @@ class Analysis:
     @property
     def confidence(self) -> float | None:
         """Probability of the label; ``None`` where there is none."""
+        if self.label == UnknownTumor.TUMOR and self.findings is not None:
+            return self.findings.tumor_probability
         return None if self.label is None else self.probabilities[self.label]
+
+    @property
+    def is_unlike(self) -> bool:
+        """Whether the scan is unlike those that the model knows, so that no class is ruled out."""
+        return self.findings is not None and self.findings.is_unlike
 
     @property
     def message(self) -> str:
         """The answer in a few plain words."""
         if self.label is None:
             return REFUSED
+        if self.is_unlike:
+            return f"Not sure: unlike the scans that the model knows ({self._said.lower()})"
+        if self.label == TumorClass.NO_TUMOR and len(self.prediction_set) > 1:
+            return f"{self._said}, but one remains possible"
+        return self._said
+
+    @property
+    def _said(self) -> str:
         if self.label == TumorClass.NO_TUMOR:
             return "No tumor detected"
-        name = label_title(self.label)
+        named = "Tumor of uncertain kind" if self.label == UnknownTumor.TUMOR else label_title(str(self.label))
         if not self.regions:
-            return f"{name} suspected, but no outline found"
-        return f"{name} suspected"
+            return f"{named} suspected, but no outline found"
+        return f"{named} suspected"
 
     @property
     def trust(self) -> str | None:
         """A plain sentence where the label alone should not be trusted, or ``None``."""
+        if self.is_unlike:
+            return UNLIKE
         if len(self.prediction_set) < 2 or self.coverage is None:
             return None
         *others, last = (label_title(one).lower() for one in self.prediction_set)
@@ -105,6 +125,11 @@ class Analysis:
         return (
             f"{count} classes remain possible: {', '.join(others)} and {last} (at {100 * self.coverage:g} % coverage)."
         )
+
+    @property
+    def looked_for(self) -> str | None:
+        """What was looked for, and how often it is found in scans like this one; ``None`` of a classifier."""
+        return None if self.findings is None else self.findings.looked_for
 
     def overlay(self, scale: int = 1) -> NDArray[np.uint8]:
         """The slice with the tumor outlined in green, RGB uint8 ``[rows * scale, cols * scale, 3]``.
@@ -145,6 +170,7 @@ class Analysis:
             "probabilities": dict(self.probabilities),
             "prediction_set": list(self.prediction_set),
             "trust": self.trust,
+            "findings": None if self.findings is None else self.findings.to_dict(),
             "regions": [region.to_dict() for region in self.regions],
             "area_interval": None if self.area_interval is None else self.area_interval.to_dict(),
             "mask": None if self.mask is None else run_lengths(self.mask),
@@ -177,6 +203,8 @@ def label_title(label: str) -> str:
     """Name of a class for people, also of a class that only one model knows."""
     if label in set(TumorClass):
         return TumorClass(label).title_text
+    if label == UnknownTumor.TUMOR:
+        return "Tumor of uncertain kind"
     words = label.replace("_", " ")
     return words[:1].upper() + words[1:]
 

@@ -17,13 +17,20 @@ from numpy.typing import NDArray
 
 from tumorlens.errors import InputError, InvalidScanError, TumorlensError, UsageError
 from tumorlens.inference.analysis import OVERRIDDEN, Analysis, Failure, ModelReference
-from tumorlens.inference.areas import area_bounds
+from tumorlens.inference.areas import area_bounds, head_px
 from tumorlens.inference.classifier import Classification, ClassifiesSlices, open_classifier, prediction_set
+from tumorlens.inference.findings import findings_of
 from tumorlens.inference.gate import Gate, GateAnswer, open_gate
-from tumorlens.inference.manifest import Manifest
+from tumorlens.inference.manifest import Manifest, read_manifest
 from tumorlens.inference.opening import open_session
+from tumorlens.inference.reader import Reader, Reading, open_reader
 from tumorlens.inference.segmenter import Outline, Segmenter
-from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_GATE, DEFAULT_SEGMENTER, shipped_model
+from tumorlens.inference.shipped import (
+    DEFAULT_GATE,
+    DEFAULT_SEGMENTER,
+    default_model,
+    shipped_model,
+)
 from tumorlens.io import read_scan
 from tumorlens.io.limits import check_picture
 from tumorlens.labels import TumorClass
@@ -51,6 +58,7 @@ class _Read:
     gate: GateAnswer | None
     answer: Classification | None
     outline: Outline | None
+    reading: Reading | None = None
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:
@@ -59,11 +67,12 @@ class _Read:
 
 
 class Analyzer:
-    """A gate, a classifier and a segmenter, loaded once and used for many scans.
+    """A gate and a reader, or a gate, a classifier and a segmenter, loaded once and used for many scans.
 
     Args:
-        classifier: model folder; ``None`` for the one that ships.
-        segmenter: model folder; ``None`` for the one that ships.
+        classifier: folder of a classifier or of a reader; ``None`` for the reader that ships.
+        segmenter: folder of a segmenter, which outlines in the reader's place; ``None`` for the reader itself, or
+            beside a classifier for the segmenter that ships.
         threads: processor threads of one model run; 0 lets ONNX Runtime choose.
         gate: model folder; ``None`` for the one that ships, ``False`` to ask none.
 
@@ -81,14 +90,38 @@ class Analyzer:
         self.gate: Gate | None = None
         if gate is not False:
             self.gate = open_gate(gate or shipped_model(DEFAULT_GATE), threads)
-        self.classifier: ClassifiesSlices = open_classifier(classifier or shipped_model(DEFAULT_CLASSIFIER), threads)
-        self.segmenter = Segmenter(open_session(segmenter or shipped_model(DEFAULT_SEGMENTER), "segmentation", threads))
+        folder = classifier or default_model()
+        self.reader: Reader | None = None
+        self.classifier: ClassifiesSlices | None = None
+        if read_manifest(folder).task == "reading":
+            self.reader = open_reader(folder, threads)
+        else:
+            self.classifier = open_classifier(folder, threads)
+        self.segmenter: Segmenter | None = None
+        if segmenter is not None or self.reader is None:
+            chosen = segmenter or shipped_model(DEFAULT_SEGMENTER)
+            self.segmenter = Segmenter(open_session(chosen, "segmentation", threads))
+
+    @property
+    def naming(self) -> Manifest:
+        """Manifest of what says whether there is a tumor and of which kind."""
+        named = self.reader or self.classifier
+        assert named is not None
+        return named.manifest
+
+    @property
+    def outlining(self) -> Manifest:
+        """Manifest of what says where it is."""
+        outlined = self.segmenter or self.reader
+        assert outlined is not None
+        return outlined.manifest
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
-        """Manifests of the gate (if one is asked), of the classifier and of the segmenter."""
+        """Manifests of the gate (if one is asked), of the reader or classifier, and of the segmenter (if one is)."""
         gate = () if self.gate is None else (self.gate.manifest,)
-        return (*gate, self.classifier.manifest, self.segmenter.manifest)
+        segmenter = () if self.segmenter is None else (self.segmenter.manifest,)
+        return (*gate, self.naming, *segmenter)
 
     def analyze(
         self,
@@ -126,20 +159,33 @@ class Analyzer:
             gated = list(self.gate(scans))
         times.append(time.perf_counter())
         passed = [at for at, one in enumerate(gated) if one is None or one.passed or not refuse]
-        answers = dict(zip(passed, self.classifier([scans[at] for at in passed]), strict=True)) if passed else {}
+        readings, answers = self._named(scans, passed)
         times.append(time.perf_counter())
         positive = [at for at, one in answers.items() if one.label != TumorClass.NO_TUMOR]
-        outlines: dict[int, Outline] = {}
-        if positive:
+        outlines = {at: readings[at].outline for at in positive if at in readings}
+        if positive and self.segmenter is not None:
             outlines = dict(zip(positive, self.segmenter.outline([scans[at] for at in positive]), strict=True))
         times.append(time.perf_counter())
         spent = [after - before for before, after in itertools.pairwise(times)]
         timings = dict(zip(("read", "gate", "classify", "segment"), (reading_s, *spent), strict=True))
         share = {name: value / len(opened) for name, value in timings.items() if self.gate or name != "gate"}
         return [
-            self._analysis(one, _Read(gated[at], answers.get(at), outlines.get(at)), share)
+            self._analysis(one, _Read(gated[at], answers.get(at), outlines.get(at), readings.get(at)), share)
             for at, one in enumerate(opened)
         ]
+
+    def _named(
+        self, scans: Sequence[Scan], passed: Sequence[int]
+    ) -> tuple[dict[int, Reading], dict[int, Classification]]:
+        """Readings (of a reader), and classes, of the slices that passed the gate, by their places."""
+        if not passed:
+            return {}, {}
+        chosen = [scans[at] for at in passed]
+        if self.reader is not None:
+            readings = dict(zip(passed, self.reader(chosen), strict=True))
+            return readings, {at: one.classification for at, one in readings.items()}
+        assert self.classifier is not None
+        return {}, dict(zip(passed, self.classifier(chosen), strict=True))
 
     def _analysis(self, opened: _Slice, read: _Read, timings: dict[str, float]) -> Analysis:
         started = time.perf_counter()
@@ -147,7 +193,7 @@ class Analyzer:
         spread = 1.0 if read.outline is None else read.outline.spread
         spacing = None if scan.spacing_mm is None else (scan.spacing_mm[0], scan.spacing_mm[1])
         regions = () if mask is None else measure_mask(mask, spacing)
-        conformal = self.classifier.manifest.conformal
+        possible, coverage = self._possible(read)
         return Analysis(
             scan=scan,
             label=None if answer is None else answer.label,
@@ -162,16 +208,26 @@ class Analyzer:
             timings={**timings, "measure": time.perf_counter() - started},
             gate_score=None if read.gate is None else read.gate.score,
             reason=None if read.gate is None else read.gate.reason,
-            prediction_set=() if answer is None else prediction_set(answer.probabilities, conformal),
-            coverage=None if answer is None or conformal is None else conformal.coverage,
-            area_interval=area_bounds(self.segmenter.manifest.area_interval, regions, spread),
+            prediction_set=possible,
+            coverage=coverage,
+            area_interval=area_bounds(self.outlining.area_interval, regions, spread, head_px(scan.pixels)),
+            findings=None if read.reading is None else findings_of(read.reading, self.naming),
         )
+
+    def _possible(self, read: _Read) -> tuple[tuple[str, ...], float | None]:
+        """Labels that remain possible, and the share of slices for which such sets hold the truth."""
+        if read.answer is None:
+            return (), None
+        if read.reading is not None and self.naming.reading is not None:
+            return read.reading.prediction_set, self.naming.reading.coverage
+        conformal = self.naming.conformal
+        return prediction_set(read.answer.probabilities, conformal), None if conformal is None else conformal.coverage
 
     def _used(self, read: _Read) -> list[Manifest]:
         used = [] if self.gate is None else [self.gate.manifest]
         if read.answer is not None:
-            used.append(self.classifier.manifest)
-        if read.mask is not None:
+            used.append(self.naming)
+        if read.mask is not None and self.segmenter is not None:
             used.append(self.segmenter.manifest)
         return used
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from tumorlens.inference.manifest import AreaInterval
 from tumorlens.measurement import Region
+from tumorlens.preprocessing.content import content_box
 
 Bounds = tuple[float, float]
 COMMON_PIXELS = 256 * 256
 """Areas of a map are counted as if it had this many pixels, so that its resolution does not matter."""
 SMALL_AREA = 10.0
+UNSURE = (0.4, 2.5)
+"""An interval from below the first to above the second times the measured area makes an outline unsure."""
+UNSURE_OUTLINE = "This outline is unsure: the true area may be less than half or more than twice what is measured."
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,19 @@ class AreaBoundsOfMask:
         total: of the area of all regions.
         regions: of each region, in the order of ``Analysis.regions``; by the same factors, which were measured on
             totals.
+        measured_px: area of all regions in pixels.
     """
 
     coverage: float
     total: AreaBounds
     regions: tuple[AreaBounds, ...]
+    measured_px: float = 0.0
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the interval is so wide that the outline itself is unsure."""
+        low, high = (one / self.measured_px if self.measured_px else 1.0 for one in self.total.px)
+        return low < UNSURE[0] or high > UNSURE[1]
 
     def to_dict(self) -> dict[str, Any]:
         """The values, of types that JSON has."""
@@ -65,20 +77,34 @@ def map_spread(probability: NDArray[np.float32], levels: tuple[float, float]) ->
     return log(wide / narrow)
 
 
-def area_bounds(known: AreaInterval | None, regions: Sequence[Region], spread: float = 1.0) -> AreaBoundsOfMask | None:
+def head_px(pixels: NDArray[np.float32]) -> int:
+    """Pixels of the box of the head in a slice ``[rows, cols]``: no tumor can be larger."""
+    box = content_box(pixels)
+    return box.height * box.width
+
+
+def area_bounds(
+    known: AreaInterval | None, regions: Sequence[Region], spread: float = 1.0, most_px: float = inf
+) -> AreaBoundsOfMask | None:
     """Intervals of the areas of some regions; ``None`` where nobody measured the model, or nothing was outlined.
 
-    ``spread`` is that of the map the regions come from; see :class:`tumorlens.inference.manifest.AreaInterval`.
+    Args:
+        known: of the manifest.
+        regions: whose areas are meant.
+        spread: of the map the regions come from; see :class:`tumorlens.inference.manifest.AreaInterval`.
+        most_px: pixels of the head: no interval of one region or of all reaches beyond.
     """
     if known is None or not regions:
         return None
-    factors = known.low**spread, known.high**spread
+    measured = sum(one.area_px for one in regions)
+    factors = known.low**spread, min(known.high**spread, max(1.0, most_px / measured))
     areas = [one.area_mm2 for one in regions]
     in_mm2 = None if None in areas else sum(one for one in areas if one is not None)
     return AreaBoundsOfMask(
         known.coverage,
-        _bounds(factors, sum(one.area_px for one in regions), in_mm2),
+        _bounds(factors, measured, in_mm2),
         tuple(_bounds(factors, one.area_px, one.area_mm2) for one in regions),
+        measured,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "3.0"
 NOTICE = "Research use, not a medical device."
 DECIMALS = 6
 
@@ -78,14 +78,54 @@ class ModelDocument(_Part):
     """A model that took part."""
 
     id: str
-    task: Literal["classification", "segmentation", "gate"]
+    task: Literal["classification", "segmentation", "gate", "reading"]
     sha256: str
+
+
+class LooksLikeDocument(_Part):
+    """What the slice looks like to the network."""
+
+    sequence: Literal["t1", "t1c", "t2", "flair"]
+    stripped: bool = Field(description="Whether it looks skull-stripped.")
+
+
+class UnlikeDocument(_Part):
+    """How far the slice lies from those that the model knows."""
+
+    score: float
+    threshold: float | None = Field(description="A score above it is flagged; null where nobody fitted one.")
+    flagged: bool = Field(description="True: the answer may mean nothing, and every class remains possible.")
+
+
+class KnownLookDocument(_Part):
+    """How the model did on scans of a look, of collections that taught it nothing."""
+
+    sequence: Literal["t1", "t1c", "t2", "flair"] | None
+    stripped: bool | None
+    with_tumor: int
+    without_tumor: int
+    sensitivity: float | None
+    sensitivity_interval: tuple[float, float] | None
+    specificity: float | None
+    specificity_interval: tuple[float, float] | None
+    sources: list[str]
+
+
+class FindingsDocument(_Part):
+    """What a reader says beyond the label."""
+
+    tumor_probability: float = Field(ge=0, le=1, description="Calibrated probability that a tumor shows.")
+    kind_probabilities: dict[str, float] = Field(description="Of each kind, given that there is a tumor.")
+    looks_like: LooksLikeDocument
+    unlike: UnlikeDocument
+    looked_for: str = Field(description="What was looked for, and how often it is found in scans like this one.")
+    known: KnownLookDocument | None = Field(description="Null where nobody measured scans like this one.")
 
 
 class AnalysisDocument(_Part):
     """What tumorlens says about one slice."""
 
-    schema_version: Literal["2.0"]
+    schema_version: Literal["3.0"]
     notice: str
     tumorlens: str = Field(description="Version of the package.")
     source: SourceDocument
@@ -100,7 +140,9 @@ class AnalysisDocument(_Part):
     gate_score: float | None = Field(
         ge=0, le=1, description="Probability that this is a slice of a brain MRI; null where no gate was asked."
     )
-    label: str | None = Field(description="Class with the highest probability; null where refused.")
+    label: str | None = Field(
+        description="A kind of tumor, 'tumor' where its kind is uncertain, or 'no_tumor'; null where refused."
+    )
     message: str
     confidence: float | None = Field(ge=0, le=1, description="Probability of the label; null where refused.")
     probabilities: dict[str, float] = Field(description="Calibrated probability of each class; empty where refused.")
@@ -108,6 +150,7 @@ class AnalysisDocument(_Part):
         description="Classes that remain possible at the model's coverage, the likeliest first; empty where unknown."
     )
     trust: str | None = Field(description="A sentence where the label alone should not be trusted.")
+    findings: FindingsDocument | None = Field(description="Null where refused, or where a classifier answered.")
     regions: list[RegionDocument] = Field(description="Largest first; empty where there is no tumor.")
     area_interval: AreaIntervalDocument | None = Field(description="Null where nothing is outlined, or nobody knows.")
     mask: MaskDocument | None = Field(description="Null where the label is no_tumor, or the slice was refused.")
@@ -119,21 +162,22 @@ class AnalysisDocument(_Part):
 def current_values(text: str | bytes) -> dict[str, Any]:
     """The values of a document of this or an earlier version, as the present version has them.
 
-    Version 1.0 knew no gate, no prediction set and no interval of areas.
+    Version 1.0 knew no gate, no prediction set and no interval of areas; 2.0 no reader's findings.
     """
     values: dict[str, Any] = json.loads(text)
-    if values.get("schema_version") != "1.0":
+    missing: dict[str, Any] = {}
+    if values.get("schema_version") == "1.0":
+        missing = {
+            "status": "answered",
+            "reason": None,
+            "gate_score": None,
+            "prediction_set": [],
+            "trust": None,
+            "area_interval": None,
+        }
+    elif values.get("schema_version") != "2.0":
         return values
-    added: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "status": "answered",
-        "reason": None,
-        "gate_score": None,
-        "prediction_set": [],
-        "trust": None,
-        "area_interval": None,
-    }
-    merged = {**values, **added}
+    merged = {**values, **missing, "findings": None, "schema_version": SCHEMA_VERSION}
     return {name: merged[name] for name in AnalysisDocument.model_fields if name in merged}
 
 

@@ -98,6 +98,87 @@ class AreaInterval(_Part):
     data: str
 
 
+class KnownLook(_Part):
+    """How a reader did on scans of one look, all of sources that taught nothing to the network that was measured.
+
+    Attributes:
+        sequence: ``t1``, ``t1c`` (with contrast), ``t2`` or ``flair``; ``None`` for all together.
+        stripped: whether the skull was taken off; ``None`` for both together.
+        with_tumor: slices with a tumor, and ``without_tumor`` without, that it was measured on.
+        without_tumor: see ``with_tumor``.
+        sensitivity: share of slices with a tumor in which one was found, with its 95 % interval by person; ``None``
+            where there were none.
+        sensitivity_interval: see ``sensitivity``.
+        specificity: share of slices without a tumor in which none was found, likewise.
+        specificity_interval: see ``specificity``.
+        sources: collections that the slices came from.
+    """
+
+    sequence: Literal["t1", "t1c", "t2", "flair"] | None = None
+    stripped: bool | None = None
+    with_tumor: int = Field(ge=0)
+    without_tumor: int = Field(ge=0)
+    sensitivity: float | None = Field(default=None, ge=0, le=1)
+    sensitivity_interval: tuple[float, float] | None = None
+    specificity: float | None = Field(default=None, ge=0, le=1)
+    specificity_interval: tuple[float, float] | None = None
+    sources: tuple[str, ...] = ()
+
+
+class ReadingRules(_Part):
+    """How a reader's outputs become an answer.
+
+    Attributes:
+        kinds: kinds of tumor in the order of ``kind_logits``.
+        tumor_scale: the probability of a tumor is the logistic function of ``tumor_scale * logit + tumor_bias`` (Platt,
+            1999).
+        tumor_bias: see ``tumor_scale``.
+        tumor_threshold: a probability of a tumor from this on is called one.
+        doubt: between these probabilities both a tumor and none remain possible.
+        coverage: share of slices for which ``doubt`` and ``kind_threshold`` were chosen to keep the truth possible.
+        kind_temperature: kind logits are divided by this before the softmax (Guo et al., ICML 2017).
+        kind_threshold: kinds with at least this probability, given a tumor, remain possible.
+        mask_threshold: a pixel above this probability is tumor.
+        unlike_threshold: a slice whose ``unlike`` is above this is unlike those that the reader knows.
+        views: views of a slice whose answers are averaged.
+        turns_when_doubtful: whether quarter turns are asked too where the probability lies within ``doubt``.
+        fitted_on: which slices chose all this, in words.
+        known: how it did on scans of each look.
+    """
+
+    kinds: tuple[str, ...] = Field(min_length=1)
+    tumor_scale: float = Field(default=1.0, gt=0)
+    tumor_bias: float = 0.0
+    tumor_threshold: float = Field(default=0.5, gt=0, lt=1)
+    doubt: tuple[float, float] = (0.5, 0.5)
+    coverage: float = Field(default=0.95, gt=0, lt=1)
+    kind_temperature: float = Field(default=1.0, gt=0)
+    kind_threshold: float = Field(default=0.05, ge=0, le=1)
+    mask_threshold: float = Field(default=0.5, gt=0, lt=1)
+    unlike_threshold: float | None = None
+    views: tuple[Literal["identity", "mirror"], ...] = ("identity",)
+    turns_when_doubtful: bool = False
+    fitted_on: str = ""
+    known: tuple[KnownLook, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> ReadingRules:
+        low, high = self.doubt
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"doubt {self.doubt} must rise within 0 to 1")
+        if not self.views:
+            raise ValueError("views name at least one")
+        return self
+
+    def look(self, sequence: str | None, stripped: bool | None) -> KnownLook | None:
+        """The figures of the closest look: of this sequence and stripping, of this sequence, or of all."""
+        for wanted in ((sequence, stripped), (sequence, None), (None, None)):
+            for one in self.known:
+                if (one.sequence, one.stripped) == wanted:
+                    return one
+        return None
+
+
 class Member(_Part):
     """One model of an ensemble, a whole model folder of its own.
 
@@ -160,7 +241,9 @@ class Manifest(_Part):
     answers ``logits`` ``[batch, classes]`` and, where ``activation`` is ``"cam"``, ``features``
     ``[batch, channels, rows, cols]`` and ``head_weight`` ``[classes, channels]``. A segmenter answers ``logits``
     ``[batch, 1, rows, cols]`` at the input's resolution. A gate answers ``logits`` ``[batch, 1]``, above 0 where the
-    input looks like a slice of a brain MRI.
+    input looks like a slice of a brain MRI. A reader answers ``tumor_logit`` ``[batch]``, ``kind_logits``
+    ``[batch, kinds]``, ``mask_logits`` ``[batch, 1, rows / s, cols / s]`` at some stride s, ``sequence_logits``
+    ``[batch, 4]`` (T1, T1 with contrast, T2, FLAIR), ``stripped_logit`` and ``unlike`` ``[batch]``.
 
     An ensemble is a classifier with ``members`` and the ``rule`` that joins them. Each member prepares its own input,
     and ``preprocessing`` repeats that of the first. Only stacking has a ``model.onnx``, which takes ``probabilities``
@@ -180,6 +263,7 @@ class Manifest(_Part):
         flip_average: probabilities are averaged over the input and its mirror image.
         conformal: how prediction sets are made; ``None`` where none can be.
         area_interval: how far areas may be off; ``None`` where nobody measured it.
+        reading: how a reader's outputs become an answer; of readers alone.
         parity: largest absolute difference of probabilities between torch and ONNX Runtime, as exported.
         sha256: hex digest of the ONNX file; of an ensemble :func:`ensemble_sha256`.
         members: the models of an ensemble.
@@ -190,7 +274,7 @@ class Manifest(_Part):
     name: str
     version: str
     title: str
-    task: Literal["classification", "segmentation", "gate"]
+    task: Literal["classification", "segmentation", "gate", "reading"]
     preprocessing: Preprocessing
     classes: tuple[str, ...] = ()
     activation: Literal["cam", "none"] = "none"
@@ -200,6 +284,7 @@ class Manifest(_Part):
     flip_average: bool = False
     conformal: Conformal | None = None
     area_interval: AreaInterval | None = None
+    reading: ReadingRules | None = None
     parity: float = Field(ge=0)
     training: Training
     metrics: tuple[Metric, ...] = ()
@@ -228,7 +313,9 @@ class Manifest(_Part):
     @model_validator(mode="after")
     def _check(self) -> Manifest:
         if (self.task == "classification") != bool(self.classes):
-            raise ValueError("a classifier names its classes, and a segmenter or a gate names none")
+            raise ValueError("a classifier names its classes, and no other model does")
+        if (self.task == "reading") != (self.reading is not None):
+            raise ValueError("a reader says how it reads, and no other model does")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes must differ from each other")
         return self

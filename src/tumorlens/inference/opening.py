@@ -9,7 +9,9 @@ from tumorlens.errors import WeightsError
 from tumorlens.inference.session import ModelSession
 
 
-def open_session(folder: Path, task: Literal["classification", "segmentation", "gate"], threads: int) -> ModelSession:
+def open_session(
+    folder: Path, task: Literal["classification", "segmentation", "gate", "reading"], threads: int
+) -> ModelSession:
     """Load the model of a folder.
 
     Raises:

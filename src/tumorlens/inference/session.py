@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 Floats = NDArray[np.float32]
+READING_OUTPUTS = ("tumor_logit", "kind_logits", "mask_logits", "sequence_logits", "stripped_logit", "unlike")
 
 
 class ModelSession:
@@ -34,9 +35,10 @@ class ModelSession:
             raise WeightsError(f"{folder} holds an ensemble of several models, and a single model is needed here.")
         self._session = onnx_session(verified_model(folder, self.manifest), threads, folder)
         self.outputs: tuple[str, ...] = tuple(one.name for one in self._session.get_outputs())
-        if "logits" not in self.outputs or [one.name for one in self._session.get_inputs()] != ["image"]:
+        needed = READING_OUTPUTS if self.manifest.task == "reading" else ("logits",)
+        if not set(needed) <= set(self.outputs) or [one.name for one in self._session.get_inputs()] != ["image"]:
             raise WeightsError(
-                f"The model in {folder} must take 'image' and answer 'logits': export it with tumorlens."
+                f"The model in {folder} must take 'image' and answer {', '.join(needed)}: export it with tumorlens."
             )
 
     def run(self, images: Floats, outputs: tuple[str, ...] = ("logits",)) -> list[Floats]:

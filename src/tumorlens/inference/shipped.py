@@ -11,6 +11,7 @@ from tumorlens.inference.manifest import MANIFEST_FILE
 DEFAULT_CLASSIFIER = "classifier-small"
 DEFAULT_SEGMENTER = "segmenter-small"
 DEFAULT_GATE = "gate-small"
+DEFAULT_READER = "reader-lite0"
 REQUIRED = (DEFAULT_CLASSIFIER, DEFAULT_GATE, DEFAULT_SEGMENTER)
 
 
@@ -37,6 +38,16 @@ def shipped_model(name: str) -> Path:
         known = ", ".join(path.name for path in shipped_models()) or "none"
         raise WeightsError(f"There is no model '{name}' in {weights_folder()}; there are: {known}.")
     return folder
+
+
+def default_model() -> Path:
+    """Folder of the model that names what a scan shows: the reader, or the classifier where no reader ships.
+
+    Raises:
+        WeightsError: neither ships.
+    """
+    reader = weights_folder() / DEFAULT_READER
+    return reader if reader.is_dir() else shipped_model(DEFAULT_CLASSIFIER)
 
 
 def model_folder(path: Path) -> Path:

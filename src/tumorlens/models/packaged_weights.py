@@ -1,4 +1,4 @@
-"""ImageNet weights that come as packages of the Python index, for machines that reach no model hub (extra ``imagenet``).
+"""ImageNet weights that come as packages of the Python index, where no model hub is reached (extra ``imagenet``).
 
 The packages hold a plain state dict each, whose tensors stand in the order of timm's network of the same name and have
 the same shapes; the names differ. Weights: Apache-2.0.

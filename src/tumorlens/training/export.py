@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,25 +58,45 @@ def export_onnx(module: TumorModule, path: Path, *, half: bool = True) -> None:
     preprocessing = module.recipe.preprocessing
     network = module.network.eval().float().to(memory_format=torch.contiguous_format)
     wrapped = _Exported(network, classifies=module.recipe.task == "classification").eval()
-    names = ["logits", "features", "head_weight"] if wrapped.maps else ["logits"]
+    names = ("logits", "features", "head_weight") if wrapped.maps else ("logits",)
     example = torch.rand(2, preprocessing.channels, *preprocessing.size)
+    write_onnx(wrapped, example, names, path, module.recipe.model.name, half=half)
+
+
+def write_onnx(
+    network: nn.Module, example: torch.Tensor, names: Sequence[str], path: Path, title: str, *, half: bool = True
+) -> None:
+    """Write a network that takes ``image`` as ONNX, dynamic in the batch.
+
+    Args:
+        network: in evaluation mode.
+        example: an input ``[2, channels, rows, cols]``.
+        names: of its outputs, in their order.
+        path: of the file.
+        title: name of the network, for the error.
+        half: store large weights in half precision.
+
+    Raises:
+        TrainingError: torch cannot export the network.
+        OutputError: the file cannot be written.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for library in ("torch.onnx", "onnx_ir", "onnxscript"):
                 logging.getLogger(library).setLevel(logging.ERROR)
             program = torch.onnx.export(
-                wrapped,
+                network,
                 (example,),
                 input_names=["image"],
-                output_names=names,
+                output_names=list(names),
                 dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
                 opset_version=OPSET,
                 dynamo=True,
                 verbose=False,
             )
     except Exception as error:  # the exporter raises many classes, for operators it does not know
-        raise TrainingError(f"The network '{module.recipe.model.name}' cannot be exported to ONNX: {error}.") from error
+        raise TrainingError(f"The network '{title}' cannot be exported to ONNX: {error}.") from error
     assert program is not None
     model = program.model_proto
     for value in [*model.graph.node, *model.graph.input]:

@@ -111,7 +111,7 @@ def training_loader(draws: Draws, recipe: ReaderRecipe) -> DataLoader[Batch]:
 
 def pool_loader(pool: Pool, recipe: ReaderRecipe, batch_size: int = 32) -> DataLoader[Batch]:
     """Batches of a pool in its order."""
-    return DataLoader(PoolPictures(pool, recipe), batch_size=batch_size, collate_fn=_as_it_is)
+    return DataLoader(PoolPictures(pool, recipe), batch_size=batch_size, collate_fn=_as_it_is)  # type: ignore[arg-type]
 
 
 def _as_it_is(batch: Batch) -> Batch:

@@ -49,7 +49,9 @@ class ReaderModule(lightning.LightningModule):
         self.recipe, self.total_steps = recipe, total_steps
         self.network = build_reader(recipe, pretrained=pretrained).to(memory_format=torch.channels_last)
         self.averaged = AveragedModel(
-            self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=False
+            self.network,
+            multi_avg_fn=get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
+            use_buffers=False,
         )
 
     @property

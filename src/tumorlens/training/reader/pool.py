@@ -91,9 +91,9 @@ def _divide_source(source: SourceRecipe, data: Path, near: int) -> tuple[list[Re
     collection = load_collection(source.collection, data)
     if source.split is not None:
         split = load_split(source.split)
-        parts = split.records(collection, "train"), split.records(collection, "validation")
+        parts = [list(split.records(collection, part)) for part in ("train", "validation")]
     else:
-        parts = _by_group(tuple(collection), source)
+        parts = list(_by_group(tuple(collection), source))
     kept = [[one for one in part if not _is_left_out(one, source)] for part in parts]
     beside = _beside_tumor(tuple(collection), near)
     return [one for one in kept[0] if one.id not in beside], kept[1]
@@ -128,6 +128,21 @@ def _beside_tumor(records: Sequence[Record], near: int) -> set[str]:
         if any(abs(place - one.slice_index) <= near for place in places):
             found.add(one.id)
     return found
+
+
+def limited(items: list[Item], limit: int | None) -> list[Item]:
+    """At most ``limit`` items of every stratum, spread over it, in their order."""
+    if limit is None:
+        return items
+    places: dict[str, list[int]] = {}
+    for index, item in enumerate(items):
+        places.setdefault(item.stratum, []).append(index)
+    chosen = {
+        those[step * len(those) // min(limit, len(those))]
+        for those in places.values()
+        for step in range(min(limit, len(those)))
+    }
+    return [item for index, item in enumerate(items) if index in chosen]
 
 
 def prepare_pool(

@@ -11,7 +11,8 @@ from tumorlens.errors import OutputError, TrainingError, UsageError
 from tumorlens.training.environment import fingerprint
 from tumorlens.training.memory import keep_freed_memory
 from tumorlens.training.reader.fit import fit_reader, load_reader
-from tumorlens.training.reader.pool import Item, Pool, divide, prepare_pool
+from tumorlens.training.reader.module import ReaderModule
+from tumorlens.training.reader.pool import Item, Pool, divide, limited, prepare_pool
 from tumorlens.training.reader.recipe import ReaderRecipe
 from tumorlens.training.run import RunFolder
 
@@ -54,7 +55,7 @@ def train_reader(
     run = RunFolder(out)
     run.start(recipe, resume=resume)
     paths = [one.record.path for one in (*train, *validation)]
-    facts = {
+    facts: dict[str, object] = {
         "fingerprint": fingerprint(paths),
         "images": {"train": len(train), "validation": len(validation)},
         "strata": dict(sorted(Counter(one.stratum for one in train).items())),
@@ -68,21 +69,6 @@ def train_reader(
 
     finalize_reader(recipe, pools[0], pools[1], run, module, str(facts["fingerprint"]))
     return run
-
-
-def limited(items: list[Item], limit: int | None) -> list[Item]:
-    """At most ``limit`` items of every stratum, spread over it, in their order."""
-    if limit is None:
-        return items
-    places: dict[str, list[int]] = {}
-    for index, item in enumerate(items):
-        places.setdefault(item.stratum, []).append(index)
-    chosen = {
-        those[step * len(those) // min(limit, len(those))]
-        for those in places.values()
-        for step in range(min(limit, len(those)))
-    }
-    return [item for index, item in enumerate(items) if index in chosen]
 
 
 def _prepared(items: list[Item], recipe: ReaderRecipe, cache: Path | None, name: str) -> Pool:
@@ -103,7 +89,7 @@ def _check_same(run: RunFolder, facts: dict[str, object], resume: bool) -> None:
         )
 
 
-def _fit(recipe: ReaderRecipe, train: Pool, validation: Pool, run: RunFolder, resume: bool) -> object:
+def _fit(recipe: ReaderRecipe, train: Pool, validation: Pool, run: RunFolder, resume: bool) -> ReaderModule:
     import torch
 
     if resume and int(torch.load(run.last, map_location="cpu", weights_only=True)["epoch"]) + 1 >= recipe.epochs:

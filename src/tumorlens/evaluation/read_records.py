@@ -1,0 +1,93 @@
+"""A reader, or a classifier with a segmenter, over records: the answers that are served, beside the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorlens.datasets.reading import read_record, read_record_mask
+from tumorlens.datasets.records import Record
+from tumorlens.errors import InputError
+from tumorlens.evaluation.detection import Detection
+from tumorlens.evaluation.overlap import dice
+from tumorlens.inference.analysis import Analysis
+from tumorlens.inference.analyze import Analyzer
+from tumorlens.labels import TumorClass
+
+Progress = Callable[[int], None]
+
+
+def read_records(
+    analyzer: Analyzer,
+    collection: str,
+    records: Sequence[Record],
+    *,
+    gate: bool = False,
+    progress: Progress = lambda done: None,
+) -> tuple[list[Detection], list[str]]:
+    """Answer records in order.
+
+    Args:
+        analyzer: what answers.
+        collection: catalogue name of the records.
+        records: whose truth is known.
+        gate: whether the gate may refuse; a refusal is a wrong answer.
+        progress: told how many are done.
+
+    Returns:
+        A row for each slice that could be read, and one sentence for each that could not.
+    """
+    rows: list[Detection] = []
+    unread: list[str] = []
+    for done, record in enumerate(records, start=1):
+        try:
+            scan = read_record(record)
+            truth = _truth(record, scan.shape)
+            answer = analyzer.analyze(scan, gate=gate)
+        except InputError as error:
+            unread.append(str(error))
+        else:
+            rows.append(detection(collection, record, answer, truth))
+        progress(done)
+    return rows, unread
+
+
+def detection(collection: str, record: Record, answer: Analysis, truth: NDArray[np.bool_] | None) -> Detection:
+    """One row: an answer beside the truth."""
+    found = answer.findings
+    none = str(TumorClass.NO_TUMOR)
+    probability = 0.0 if answer.label is None else 1.0 - answer.probabilities[none]
+    pixels = -1 if truth is None else int(truth.sum())
+    spacing = record.spacing_mm
+    overlap = math.nan
+    if truth is not None and truth.any():
+        overlap = 0.0 if answer.mask is None else float(dice(answer.mask, truth))
+    return Detection(
+        id=record.id,
+        collection=collection,
+        source=record.source or collection,
+        sequence=record.sequence or "",
+        stripped=-1 if record.stripped is None else int(record.stripped),
+        person=f"{collection}:{record.group or record.id}",
+        tumor=record.is_tumor,
+        kind=str(record.label),
+        tumor_px=pixels,
+        tumor_mm2=-1.0 if spacing is None or pixels < 0 else pixels * spacing[0] * spacing[1],
+        logit=math.nan if found is None else found.tumor_logit,
+        probability=probability,
+        label="" if answer.label is None else str(answer.label),
+        certain=answer.label is not None and len(answer.prediction_set) == 1 and answer.trust is None,
+        unlike=math.nan if found is None else found.unlike,
+        is_unlike=answer.is_unlike,
+        dice=overlap,
+    )
+
+
+def _truth(record: Record, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """The true mask where the collection has one; all clear where there is no tumor."""
+    if record.mask is not None:
+        return read_record_mask(record, shape)
+    return None if record.is_tumor else np.zeros(shape, dtype=np.bool_)
