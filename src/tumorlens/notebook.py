@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from tumorlens._optional import require
 from tumorlens.errors import TumorlensError
 from tumorlens.inference import Analysis, Analyzer
-from tumorlens.inference.analysis import label_title
 from tumorlens.inference.analyze import default_analyzer
 from tumorlens.io import draw_overlay, encode_png
+from tumorlens.labels import label_title
 
 __all__ = ["PredictWidget", "predict"]
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tumorlens.inference.analysis import label_title
-from tumorlens.labels import TumorClass
+from tumorlens.labels import TumorClass, label_title
 from tumorlens.measurement import measure_mask, summarize
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.inference.analysis import label_title
 from tumorlens.inference.areas import area_text
 from tumorlens.inference.document import NOTICE, AnalysisDocument, RegionDocument
 from tumorlens.io import draw_overlay, encode_png
+from tumorlens.labels import label_title
 from tumorlens.web.findings import mask_of
 from tumorlens.web.render import Finished, display
 
