@@ -13,11 +13,13 @@ from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.errors import WeightsError
 from tumorlens.inference.analysis import UNCERTAIN_KIND, Analysis
 from tumorlens.inference.analyze import NO_OUTLINE, Analyzer
+from tumorlens.inference.areas import UNSURE_OUTLINE
 from tumorlens.inference.findings import NOT_MEASURED, UNLIKE
 from tumorlens.inference.manifest import AreaInterval, KnownLook, ReadingRules
 from tumorlens.inference.reader import Reader, label_of, open_reader, possible
 from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_READER, default_model, shipped_model, weights_folder
 from tumorlens.preprocessing import Preprocessing
+from tumorlens.preprocessing.content import head_area
 from tumorlens.scan import Scan
 
 RULES = ReadingRules(kinds=CLASSES[:3], tumor_threshold=0.5, doubt=(0.2, 0.8), kind_threshold=0.1)
@@ -290,3 +292,13 @@ def test_the_interval_of_a_reader_widens_with_its_spread(tmp_path: Path) -> None
     assert found.area_interval is not None and found.mask is not None
     low, high = found.area_interval.total.px
     assert low == pytest.approx(found.mask.sum() * 0.5) and high <= found.mask.sum() * 2
+
+
+def test_a_boundless_interval_ends_at_the_head_and_is_said_to_be_unsure(tmp_path: Path) -> None:
+    write_reader(tmp_path, area_interval=AreaInterval(coverage=0.9, low=0.5, high=1000, images=10, data="made"))
+    pixels = demo_phantoms()[1].pixels.copy()
+    pixels[90:150, 90:150] = pixels.max()
+    found = Analyzer(classifier=tmp_path, gate=False).analyze(np.pad(pixels, 100))
+    assert found.area_interval is not None and found.mask is not None
+    assert found.area_interval.total.px[1] == pytest.approx(head_area(pixels), rel=0.05)
+    assert [one.startswith(UNSURE_OUTLINE) for one in found.warnings] == [True]
