@@ -99,7 +99,8 @@ class PredictWidget:
             for name, value in sorted(analysis.probabilities.items(), key=lambda one: -one[1])
         )
         notes = "".join(
-            f"<p>{escape(one)}</p>" for one in (*((analysis.trust,) if analysis.trust else ()), *analysis.warnings)
+            f"<p>{escape(one)}</p>"
+            for one in (*(one for one in (analysis.trust, analysis.looked_for) if one), *analysis.warnings)
         )
         self.message.value = f"<h3>{escape(analysis.message)}</h3><table>{rows}</table>{notes}"
         shown = [_captioned("Outline" if analysis.regions else "Slice", analysis.overlay())]

@@ -109,6 +109,7 @@ def _facts(folder: Path, manifest: Manifest) -> Any:
         ("sha256", manifest.sha256),
         *_joined(folder, manifest),
         *(("states", one) for one in _promises(manifest)),
+        *(("knows", one) for one in _looks(manifest)),
         *(("metric", _figure(metric)) for metric in manifest.metrics),
     ]
     for label, fact in facts:
@@ -133,6 +134,12 @@ def _promises(manifest: Manifest) -> Iterator[str]:
     """What the manifest says about how far its answers go, in words."""
     if manifest.task == "gate":
         yield f"lets through what has a probability above {manifest.threshold:g}"
+    if manifest.reading is not None:
+        rules = manifest.reading
+        yield (
+            f"a tumor from a probability of {rules.tumor_threshold:.2f}; in doubt from {rules.doubt[0]:.2f} to "
+            f"{rules.doubt[1]:.2f} ({rules.fitted_on})"
+        )
     if manifest.conformal is not None:
         one = manifest.conformal
         yield f"prediction sets at {100 * one.coverage:g} % coverage ({one.images:,} images: {one.data})"
@@ -142,6 +149,24 @@ def _promises(manifest: Manifest) -> Iterator[str]:
             f"true area {area.low:.2f} to {area.high:.2f} times the measured one at {100 * area.coverage:g} % coverage "
             f"({area.images:,} images: {area.data})"
         )
+
+
+def _looks(manifest: Manifest) -> Iterator[str]:
+    """How a reader did on each look of scans, of sources that taught it nothing, in words."""
+    from tumorlens.inference.findings import look_title
+
+    for one in () if manifest.reading is None else manifest.reading.known:
+        said = [
+            _share("tumors found", one.sensitivity, one.sensitivity_interval, one.with_tumor),
+            _share("tumor-free slices left alone", one.specificity, one.specificity_interval, one.without_tumor),
+        ]
+        yield f"{look_title(one)}: {'; '.join(part for part in said if part)} (sources that taught it nothing)"
+
+
+def _share(words: str, value: float | None, interval: tuple[float, float] | None, slices: int) -> str:
+    if value is None or interval is None:
+        return ""
+    return f"{words} {100 * value:.0f} % [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}] of {slices:,}"
 
 
 def _figure(metric: Metric) -> str:

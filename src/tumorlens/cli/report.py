@@ -137,6 +137,8 @@ def print_answer(outcome: Outcome, out: Path | None) -> None:
         console.print(Text("  ".join(f"{name} {value:.3f}" for name, value in document.probabilities.items())))
     if document.trust is not None:
         console.print(Text(f"Note: {document.trust}", style="yellow"))
+    if document.looked_for is not None:
+        console.print(Text(document.looked_for), soft_wrap=True)
     if document.regions:
         console.print(_regions(document))
         if document.area_interval is not None:

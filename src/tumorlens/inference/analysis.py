@@ -108,7 +108,8 @@ class Analysis:
     def _said(self) -> str:
         if self.label == TumorClass.NO_TUMOR:
             return "No tumor detected"
-        named = "Tumor of uncertain kind" if self.label == UnknownTumor.TUMOR else label_title(str(self.label))
+        uncertain = self.label == UnknownTumor.TUMOR and self.findings is not None
+        named = "Tumor of uncertain kind" if uncertain else label_title(str(self.label))
         if not self.regions:
             return f"{named} suspected, but no outline found"
         return f"{named} suspected"
@@ -128,8 +129,10 @@ class Analysis:
 
     @property
     def looked_for(self) -> str | None:
-        """What was looked for, and how often it is found in scans like this one; ``None`` of a classifier."""
-        return None if self.findings is None else self.findings.looked_for
+        """What was looked for, and how often it is found in such scans, where nothing was found or all is open."""
+        if self.findings is None or not (self.label == TumorClass.NO_TUMOR or self.is_unlike):
+            return None
+        return self.findings.looked_for
 
     def overlay(self, scale: int = 1) -> NDArray[np.uint8]:
         """The slice with the tumor outlined in green, RGB uint8 ``[rows * scale, cols * scale, 3]``.
@@ -203,8 +206,6 @@ def label_title(label: str) -> str:
     """Name of a class for people, also of a class that only one model knows."""
     if label in set(TumorClass):
         return TumorClass(label).title_text
-    if label == UnknownTumor.TUMOR:
-        return "Tumor of uncertain kind"
     words = label.replace("_", " ")
     return words[:1].upper() + words[1:]
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from tumorlens.errors import InputError, InvalidScanError, TumorlensError, UsageError
 from tumorlens.inference.analysis import OVERRIDDEN, Analysis, Failure, ModelReference
-from tumorlens.inference.areas import area_bounds, head_px
+from tumorlens.inference.areas import UNSURE_OUTLINE, AreaBoundsOfMask, area_bounds, head_px
 from tumorlens.inference.classifier import Classification, ClassifiesSlices, open_classifier, prediction_set
 from tumorlens.inference.findings import findings_of
 from tumorlens.inference.gate import Gate, GateAnswer, open_gate
@@ -194,6 +195,8 @@ class Analyzer:
         spacing = None if scan.spacing_mm is None else (scan.spacing_mm[0], scan.spacing_mm[1])
         regions = () if mask is None else measure_mask(mask, spacing)
         possible, coverage = self._possible(read)
+        most = head_px(scan.pixels) if regions else inf
+        interval = area_bounds(self.outlining.area_interval, regions, spread, most)
         return Analysis(
             scan=scan,
             label=None if answer is None else answer.label,
@@ -204,13 +207,13 @@ class Analyzer:
             models=tuple(ModelReference(one.id, one.task, one.sha256) for one in self._used(read)),
             slice_index=opened.index,
             slice_count=opened.count,
-            warnings=_warnings(scan, read, bool(regions)),
+            warnings=_warnings(scan, read, bool(regions), interval),
             timings={**timings, "measure": time.perf_counter() - started},
             gate_score=None if read.gate is None else read.gate.score,
             reason=None if read.gate is None else read.gate.reason,
             prediction_set=possible,
             coverage=coverage,
-            area_interval=area_bounds(self.outlining.area_interval, regions, spread, head_px(scan.pixels)),
+            area_interval=interval,
             findings=None if read.reading is None else findings_of(read.reading, self.naming),
         )
 
@@ -232,10 +235,12 @@ class Analyzer:
         return used
 
 
-def _warnings(scan: Scan, read: _Read, outlined: bool) -> tuple[str, ...]:
+def _warnings(scan: Scan, read: _Read, outlined: bool, interval: AreaBoundsOfMask | None) -> tuple[str, ...]:
     found = scan.warnings
     if read.answer is not None and read.gate is not None and not read.gate.passed:
         found = (f"{OVERRIDDEN} {read.gate.reason}", *found)
+    if interval is not None and interval.is_unsure:
+        found = (*found, UNSURE_OUTLINE)
     return (*found, NO_OUTLINE) if read.mask is not None and not outlined else found
 
 

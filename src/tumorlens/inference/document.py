@@ -158,6 +158,13 @@ class AnalysisDocument(_Part):
     warnings: list[str]
     timings_s: dict[str, float] = Field(description="Seconds spent in each step; differ from run to run.")
 
+    @property
+    def looked_for(self) -> str | None:
+        """What was looked for and how often it is found in such scans, where nothing was found or all is open."""
+        if self.findings is None or not (self.label == "no_tumor" or self.findings.unlike.flagged):
+            return None
+        return self.findings.looked_for
+
 
 def current_values(text: str | bytes) -> dict[str, Any]:
     """The values of a document of this or an earlier version, as the present version has them.

@@ -10,8 +10,6 @@ from tumorlens.inference.reader import Reading
 
 LOOK_NAMES = {"t1": "T1", "t1c": "T1 with contrast", "t2": "T2", "flair": "FLAIR"}
 UNLIKE = "This scan is unlike those that the model knows, so its answer may mean nothing: every class remains possible."
-KIND_UNCERTAIN = "A tumor is suspected, and its kind cannot be told from this slice."
-CANNOT_TELL = "The model cannot tell whether a tumor shows here."
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,11 @@ class Findings:
     unlike_threshold: float | None
     is_unlike: bool
     look: KnownLook | None
+
+    @property
+    def looks_like(self) -> str:
+        """What the slice looks like, for people, such as ``"T2, whole head"``."""
+        return f"{LOOK_NAMES[self.sequence]}, {'skull-stripped' if self.stripped else 'whole head'}"
 
     @property
     def looked_for(self) -> str:

@@ -25,6 +25,9 @@ COLUMNS = (
     *(f"p_{name}" for name in CLASSES),
     "prediction_set",
     "gate_score",
+    "p_tumor",
+    "looks_like",
+    "unlike",
     *_MEASURED,
     "error",
 )
@@ -44,6 +47,13 @@ def summary_row(
     row |= {"label": document.label, "confidence": document.confidence}
     row |= {f"p_{name}": document.probabilities.get(name) for name in CLASSES}
     row |= {"prediction_set": " ".join(document.prediction_set) or None, "gate_score": document.gate_score}
+    if document.findings is not None:
+        seen = document.findings.looks_like
+        row |= {
+            "p_tumor": document.findings.tumor_probability,
+            "looks_like": f"{seen.sequence} {'stripped' if seen.stripped else 'whole'}",
+            "unlike": "yes" if document.findings.unlike.flagged else "no",
+        }
     if document.status == "refused":
         return row | {"error": f"{document.message} {document.reason}"}
     return row | summarize([Region(**dict(region)) for region in document.regions]).to_dict()

@@ -51,6 +51,7 @@ def report_html(finished: Finished) -> bytes:
         _pictures(finished),
         "<h2>Probabilities</h2>" + _probabilities(document),
         "" if document.trust is None else f'<p class="trust">{escape(document.trust)}</p>',
+        "" if document.looked_for is None else f"<p>{escape(document.looked_for)}</p>",
         "<h2>Measurements</h2>" + _measurements(document),
         _warnings(document),
         _correction(finished),
@@ -98,7 +99,7 @@ def _pictures(finished: Finished) -> str:
     document, pictures = finished.document, finished.pictures
     mask = mask_of(document)
     overlay = draw_overlay(pictures.pixels, mask, spacing_mm=document.spacing_mm, max_side=_MAX_SIDE)
-    title = "With the outline" if mask is not None else "No tumor detected"
+    title = "With the outline" if mask is not None else "Nothing was outlined"
     return f'<div class="pictures">{_figure("The slice", _plain(finished))}{_figure(title, overlay)}</div>'
 
 

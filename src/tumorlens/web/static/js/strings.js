@@ -80,7 +80,7 @@ const EN = {
   "answer.confidence": "Confidence",
   "answer.probabilities": "Probabilities",
   "answer.none":
-    "Nothing was outlined or measured, since the classifier names no tumor. That is no proof that there is none.",
+    "Nothing was outlined or measured, since no tumor was found. That is no proof that there is none.",
   "answer.spoken": "{name}: {message}",
 
   "show.scan": "Scan",

@@ -7,10 +7,11 @@ import { t } from "../strings.js";
 
 export function answerCard(item) {
   const { analysis } = item;
-  const none = analysis.label === "no_tumor";
+  // What was not found is no good news: it has the color of everything else.
+  const found = analysis.label !== "no_tumor" && !analysis.findings?.unlike.flagged;
   return h(
     "section",
-    { class: `card answer ${none ? "calm" : "found"}`, "aria-label": t("answer.label") },
+    { class: `card answer ${found ? "found" : ""}`.trim(), "aria-label": t("answer.label") },
     h("h1", { tabindex: "-1" }, analysis.message),
     h(
       "div",
@@ -60,6 +61,8 @@ function trust(analysis) {
   // What the gate said comes first, for it is about whether there is anything to read at all.
   if (analysis.trust) messages.splice(analysis.reason ? 1 : 0, 0, ["warning", analysis.trust]);
   if (analysis.label === "no_tumor") messages.push(["info", t("answer.none")]);
+  const open = analysis.label === "no_tumor" || analysis.findings?.unlike.flagged;
+  if (open && analysis.findings) messages.push(["info", analysis.findings.looked_for]);
   if (!messages.length) return null;
   return h(
     "ul",
