@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from rule_session import manifest
 
-from tumorlens.inference.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, sha256_of
+from tumorlens.inference.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, ReadingRules, sha256_of
 
 CLASSES = ("glioma", "meningioma", "pituitary", "no_tumor")
 SIDE = 32
@@ -60,3 +60,49 @@ def toward(first: str, second: str, classes: Sequence[str] = CLASSES, strength: 
     weight[classes.index(first)] = [strength, -strength]
     weight[classes.index(second)] = [-strength, strength]
     return weight
+
+
+def write_reader(folder: Path, rules: ReadingRules, **changes: Any) -> Manifest:
+    """A reader that calls a glioma where the left half is the brighter one, and marks what is bright."""
+    half = SIDE // 2
+    signed = np.full((1, 1, 1, SIDE), -1600.0 / SIDE, dtype=np.float32)
+    signed[..., :half] = 1600.0 / SIDE
+    constants = {
+        "signed": signed,
+        "kinds": np.array([[3.0, 0.0, 0.0]], dtype=np.float32),
+        "looks": np.array([[0.0, 0.0, 5.0, 0.0]], dtype=np.float32),
+        "zero": np.zeros((1, 1), dtype=np.float32),
+        "minus": np.array([-1.0], dtype=np.float32),
+        "one": np.array([1.0], dtype=np.float32),
+        "half": np.array([0.5], dtype=np.float32),
+        "steep": np.array([20.0], dtype=np.float32),
+    }
+    tensors = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    axes = numpy_helper.from_array(np.array([1, 2, 3], dtype=np.int64), "axes")
+    last = numpy_helper.from_array(np.array([1], dtype=np.int64), "last")
+    nodes = [
+        helper.make_node("Mul", ["image", "signed"], ["weighed"]),
+        helper.make_node("ReduceMean", ["weighed", "axes"], ["tumor_logit"], keepdims=0),
+        helper.make_node("Unsqueeze", ["tumor_logit", "last"], ["column"]),
+        helper.make_node("Mul", ["column", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "kinds"], ["kind_logits"]),
+        helper.make_node("Add", ["nothing", "looks"], ["sequence_logits"]),
+        helper.make_node("Sub", ["image", "half"], ["lowered"]),
+        helper.make_node("Mul", ["lowered", "steep"], ["mask_logits"]),
+        helper.make_node("ReduceSum", ["nothing", "last"], ["flat"], keepdims=0),
+        helper.make_node("Add", ["flat", "minus"], ["stripped_logit"]),
+        helper.make_node("Add", ["flat", "one"], ["unlike"]),
+    ]
+    shapes = {
+        "tumor_logit": ["batch"], "kind_logits": ["batch", 3], "mask_logits": ["batch", 1, SIDE, SIDE],
+        "sequence_logits": ["batch", 4], "stripped_logit": ["batch"], "unlike": ["batch"],
+    }  # fmt: skip
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    taken = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 1, SIDE, SIDE])
+    graph = helper.make_graph(nodes, "made", [taken], outputs, [*tensors, axes, last])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, str(folder / MODEL_FILE))
+    made = manifest("reading", reading=rules, sha256=sha256_of(folder / MODEL_FILE), **changes)
+    (folder / MANIFEST_FILE).write_text(made.model_dump_json())
+    return made

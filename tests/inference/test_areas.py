@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tumorlens.inference.areas import area_bounds, area_text, map_spread
+from tumorlens.inference.areas import area_bounds, area_text, head_px, map_spread
 from tumorlens.inference.manifest import AreaInterval
 from tumorlens.measurement import measure_mask
 
@@ -60,3 +60,24 @@ def test_the_interval_widens_with_the_spread() -> None:
     assert narrow is not None and wide is not None
     assert narrow.total.px == pytest.approx((120 * 0.5**0.5, 120 * 2**0.5))
     assert wide.total.px == pytest.approx((30, 480))
+
+
+def test_no_interval_reaches_beyond_the_head() -> None:
+    regions = measure_mask(MASK, (1.0, 1.0))
+    found = area_bounds(KNOWN, regions, most_px=150)
+    assert found is not None and found.total.px == (60, 150) and found.total.mm2 == pytest.approx((60, 150))
+    below = area_bounds(KNOWN, regions, most_px=50)
+    assert below is not None and below.total.px == (60, 120)
+
+
+def test_the_head_is_measured_by_its_box() -> None:
+    pixels = np.zeros((100, 100), np.float32)
+    pixels[20:80, 30:70] = 100
+    assert head_px(pixels) == pytest.approx(60 * 40, rel=0.25)
+
+
+@pytest.mark.parametrize(("low", "high", "unsure"), [(0.5, 2.0, False), (0.3, 2.0, True), (0.5, 3.0, True)])
+def test_a_wide_interval_makes_the_outline_unsure(low: float, high: float, unsure: bool) -> None:
+    known = KNOWN.model_copy(update={"low": low, "high": high})
+    found = area_bounds(known, measure_mask(MASK, None))
+    assert found is not None and found.is_unsure == unsure

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -34,3 +35,12 @@ def test_a_document_of_this_version_is_read_as_it_is(present: dict) -> None:
 def test_what_is_no_document_is_refused(present: dict, changes: dict) -> None:
     with pytest.raises(ValueError):
         read_document(json.dumps(present | changes))
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_documents_that_earlier_versions_wrote_are_still_read(version: str) -> None:
+    text = (Path(__file__).parent / "documents" / f"{version}.json").read_text()
+    found = read_document(text)
+    assert json.loads(text)["schema_version"] == version and found.schema_version == SCHEMA_VERSION
+    assert found.label == "meningioma" and found.regions and found.findings is None
+    jsonschema.validate(json.loads(found.model_dump_json()), json_schema())
