@@ -11,7 +11,7 @@ from tumorlens.datasets.figshare import TABLE, load_figshare, mat_files
 from tumorlens.datasets.folders import load_folders
 from tumorlens.datasets.lgg import load_lgg, patients_folder
 from tumorlens.datasets.records import Collection
-from tumorlens.datasets.slice_tables import load_brats, load_healthy, load_more, load_ms
+from tumorlens.datasets.slice_tables import load_brats, load_healthy, load_more, load_ms, slice_table
 from tumorlens.errors import DatasetError
 from tumorlens.labels import FOLDER_ALIASES, PART_ALIASES
 
@@ -219,6 +219,9 @@ def recognize(root: Path) -> str:
         raise DatasetError(f"There is no folder {root}: pass the folder that holds a collection.")
     if patients_folder(root) is not None:
         return "lgg"
+    table = slice_table(root)
+    if table is not None:
+        return table
     if (root / TABLE).is_file() or mat_files(root):
         return "figshare"
     several = [entry.name for entry in CATALOGUE.values() if _holds(root, entry)]

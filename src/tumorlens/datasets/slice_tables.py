@@ -104,6 +104,21 @@ def load_ms(root: Path, report: Report = refuse) -> Collection:
     return Collection("ms", root, tuple(records))
 
 
+def slice_table(root: Path) -> str | None:
+    """Which of these collections ``root`` holds, or ``None``."""
+    try:
+        with (root / TABLE).open(newline="", encoding="utf-8") as stream:
+            names = csv.DictReader(stream).fieldnames or ()
+    except (OSError, UnicodeDecodeError):
+        names = ()
+    if set(COLUMNS) <= set(names):
+        return "more" if "collection" in names else "brats"
+    pictures = [path.name for path in root.glob("*.jp*g")]
+    if pictures and all(_MS.fullmatch(name) for name in pictures):
+        return "ms"
+    return "healthy" if pictures and all(_HEALTHY.fullmatch(name) for name in pictures) else None
+
+
 def _rows(root: Path) -> list[dict[str, str]]:
     table = root / TABLE
     try:

@@ -75,6 +75,10 @@ def _look(pixels: NDArray[np.float32], within: Box) -> Box | None:
     inner = _trimmed(small)
     found = _largest(_bright(small[inner.slices]))
     if found is None:
+        # A head of one value, or nothing but margins.
+        inner = whole((small.shape[0], small.shape[1]))
+        found = _largest(_bright(small))
+    if found is None:
         return None
     left, top, width, height = found
     short, long = sorted((width, height))

@@ -51,7 +51,7 @@ class ReaderModule(lightning.LightningModule):
         self.averaged = AveragedModel(
             self.network,
             multi_avg_fn=get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
-            use_buffers=False,
+            use_buffers=True,
         )
 
     @property
@@ -91,9 +91,6 @@ class ReaderModule(lightning.LightningModule):
             self.averaged.n_averaged.fill_(1)
             return
         self.averaged.update_parameters(self.network)
-        # Means and variances are averages already.
-        for own, averaged in zip(self.network.buffers(), self.averaged.module.buffers(), strict=True):
-            averaged.copy_(own)
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Loss and accuracy of one batch."""

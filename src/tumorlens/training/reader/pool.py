@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from tumorlens.datasets.cache import ArraySpec, cached_items
 from tumorlens.datasets.catalogue import load_collection
+from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.reading import content_hash, read_record, read_record_mask
 from tumorlens.datasets.records import Record
 from tumorlens.datasets.splits import load_split
 from tumorlens.errors import DatasetError
-from tumorlens.labels import TumorClass
+from tumorlens.labels import CLASSES, TumorClass
 from tumorlens.training.reader.recipe import ReaderRecipe, SourceRecipe
 
 VERSION = 2
+PHANTOM_SEED = 7919
 Progress = Callable[[int], None]
 
 
@@ -188,6 +190,31 @@ def prepare_pool(
     progress(len(items))
     known = np.array([not one.is_tumor or one.mask is not None for one in records])
     return Pool(tuple(items), arrays["images"], arrays["masks"], known, np.array([_is_whole(one) for one in items]))
+
+
+def with_phantoms(pool: Pool, recipe: ReaderRecipe) -> Pool:
+    """The pool with the recipe's made heads, of all classes in turn."""
+    if not recipe.phantoms:
+        return pool
+    plain = recipe.preprocessing.plain()
+    images = np.zeros((recipe.phantoms, *plain.size), dtype=np.uint8)
+    masks = np.zeros_like(images)
+    items = []
+    for index in range(recipe.phantoms):
+        label = CLASSES[index % len(CLASSES)]
+        phantom = random_phantom(np.random.default_rng([PHANTOM_SEED + recipe.seed, index]), label)
+        prepared = plain(phantom.pixels)
+        images[index] = np.rint(prepared.array[0] * 255).astype(np.uint8)
+        masks[index] = prepared.geometry.forward(phantom.mask.astype(np.float32)) > 0.5
+        name = f"phantom/{index:05d}"
+        items.append(Item("phantoms", Record(name, Path(name), label, sequence="t1c", stripped=False)))
+    return Pool(
+        (*pool.items, *items),
+        np.concatenate([pool.images, images]),
+        np.concatenate([pool.masks, masks]),
+        np.concatenate([pool.masked, np.ones(recipe.phantoms, dtype=np.bool_)]),
+        np.concatenate([pool.whole, np.zeros(recipe.phantoms, dtype=np.bool_)]),
+    )
 
 
 def _is_whole(item: Item) -> bool:

@@ -112,6 +112,7 @@ class ReaderRecipe(Part):
     """One training run of a reader. See ``docs/recipes.md``.
 
     Attributes:
+        phantoms: made heads of known geometry among the slices that teach, so that the demo's are not foreign.
         epoch_draws: draws that make an epoch, the unit of checkpoints, figures and resuming.
         average: decay of the averaged weights, which are the ones that answer; 0 averages nothing.
         warmup: share of all steps in which the rate rises (one cycle: Smith and Topin, 2019).
@@ -125,6 +126,7 @@ class ReaderRecipe(Part):
     notes: tuple[str, ...] = ()
     kinds: tuple[TumorClass, ...] = (TumorClass.GLIOMA, TumorClass.MENINGIOMA, TumorClass.PITUITARY)
     sources: tuple[SourceRecipe, ...] = Field(min_length=1)
+    phantoms: int = Field(default=0, ge=0)
     sampling: SamplingRecipe = SamplingRecipe()
     preprocessing: Preprocessing
     synthesis: SynthesisRecipe = SynthesisRecipe()

@@ -12,7 +12,7 @@ from tumorlens.training.environment import fingerprint
 from tumorlens.training.memory import keep_freed_memory
 from tumorlens.training.reader.fit import fit_reader, load_reader
 from tumorlens.training.reader.module import ReaderModule
-from tumorlens.training.reader.pool import Item, Pool, divide, limited, prepare_pool
+from tumorlens.training.reader.pool import Item, Pool, divide, limited, prepare_pool, with_phantoms
 from tumorlens.training.reader.recipe import ReaderRecipe
 from tumorlens.training.run import RunFolder
 
@@ -64,6 +64,7 @@ def train_reader(
     _check_same(run, facts, resume)
     run.write_json("data.json", facts)
     pools = [_prepared(part, recipe, cache, name) for part, name in ((train, "training"), (validation, "validation"))]
+    pools[0] = with_phantoms(pools[0], recipe)
     module = _fit(recipe, pools[0], pools[1], run, resume)
     from tumorlens.training.reader.finalize import finalize_reader
 
