@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 from made_models import write_reader
 from page_driver import Server, Tab, launch, phantom_files
@@ -46,7 +47,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return phantom_files(tmp_path_factory.mktemp("phantoms"))
+    paths = phantom_files(tmp_path_factory.mktemp("phantoms"))
+    pixels = cv2.imread(str(paths["meningioma"]), cv2.IMREAD_GRAYSCALE)
+    assert pixels is not None
+    # What made readers outline.
+    pixels[90:150, 90:150] = 255
+    cv2.imwrite(str(paths["meningioma"]), pixels)
+    return paths
 
 
 @pytest.fixture
