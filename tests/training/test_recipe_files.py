@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tumorlens.errors import RecipeError
-from tumorlens.training.recipe import Recipe, load_recipe, parse_any_recipe, parse_recipe, recipe_names
+from tumorlens.training.recipe import Recipe, load_recipe, parse_any_recipe, recipe_names
 from tumorlens.training.recipe_files import expand, merged, read_yaml, shipped_recipes
 from tumorlens.training.studies import Study, find_study, studies
 
