@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tumorlens.inference.findings import NOT_MEASURED, UNLIKE
 from tumorlens.inference.manifest import AreaInterval
-from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_GATE, DEFAULT_READER, weights_folder
+from tumorlens.inference.shipped import DEFAULT_GATE, DEFAULT_READER, weights_folder
 
 pytestmark = pytest.mark.extra_train  # not torch: but Playwright and axe, which the bare environment has not either
 
@@ -58,14 +59,18 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def shown(browser: Browser, phantoms: dict[str, Path], tmp_path: Path) -> Iterator[Callable[..., Tab]]:
-    """A tab with the answer of a made reader to a phantom, the gate that ships being before it."""
+    """A tab with the answer of a made reader to a phantom, behind a gate that lets all in."""
     ends: list[Callable[[], None]] = []
 
     def answered(made: dict[str, Any], **context: Any) -> Tab:
         folder = tmp_path / f"weights{len(ends)}"
-        folder.mkdir()
-        for name in (DEFAULT_GATE, DEFAULT_CLASSIFIER):
-            (folder / name).symlink_to((weights_folder() / name).resolve())
+        gate = folder / DEFAULT_GATE
+        gate.mkdir(parents=True)
+        (gate / "model.onnx").symlink_to((weights_folder() / DEFAULT_GATE / "model.onnx").resolve())
+        # A hot gate is never sure of anything, and this one lets all in.
+        never = {"temperature": 1e6, "threshold": 0.1}
+        described = json.loads((weights_folder() / DEFAULT_GATE / "manifest.json").read_text()) | never
+        (gate / "manifest.json").write_text(json.dumps(described))
         write_reader(folder / DEFAULT_READER, **made)
         server = Server(weights=folder)
         ends.append(server.stop)

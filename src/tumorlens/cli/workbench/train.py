@@ -66,7 +66,7 @@ def train(
     chosen = load_any_recipe(recipe, set_ or ())
     options = Options(epochs, limit, resume, cache, World(devices, num_nodes), mlflow)
     if isinstance(chosen, ReaderRecipe):
-        from tumorlens.cli._train_reader import run_reader
+        from tumorlens.cli.workbench._train_reader import run_reader
 
         run_reader(chosen, data, out, options, dry_run=dry_run)
         return
