@@ -133,7 +133,7 @@ def test_an_unlike_scan_shows_no_answer_anywhere(shown: Callable[..., Tab], cont
 def test_an_uncertain_kind_and_an_unsure_outline_are_shown(shown: Callable[..., Tab]) -> None:
     tab = shown(KIND)
     expect(tab.page.locator(".answer h1")).to_have_text("Tumor of uncertain kind suspected")
-    tab.until("The kind of this tumor cannot be told from this slice.", ".answer .messages .warning")
+    tab.until("The kind of this tumor cannot be told from this slice.", ".answer .messages")
     tab.until("If there is a tumor: glioma 42.5\u202f%, meningioma 38.4\u202f%", ".answer .given")
     tab.until("This outline is unsure", ".measurements .unsure")
     expect(tab.page.locator(".rail .status")).to_contain_text("Tumor, kind uncertain")
