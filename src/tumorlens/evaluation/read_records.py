@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.datasets.reading import read_record, read_record_mask
+from tumorlens.datasets.reading import read_record_mask
 from tumorlens.datasets.records import Record
 from tumorlens.errors import InputError
 from tumorlens.evaluation.detection import Detection
 from tumorlens.evaluation.overlap import dice
+from tumorlens.evaluation.predict import read_slice
+from tumorlens.evaluation.setting import Degrade
 from tumorlens.inference.analysis import Analysis
 from tumorlens.inference.analyze import Analyzer
 from tumorlens.labels import TumorClass
@@ -26,6 +28,7 @@ def read_records(
     records: Sequence[Record],
     *,
     gate: bool = False,
+    degrade: Degrade | None = None,
     progress: Progress = lambda done: None,
 ) -> tuple[list[Detection], list[str]]:
     """Answer records in order.
@@ -35,6 +38,7 @@ def read_records(
         collection: catalogue name of the records.
         records: whose truth is known.
         gate: whether the gate may refuse; a refusal is a wrong answer.
+        degrade: changes the pixels float32 ``[rows, cols]`` of each slice before it is answered.
         progress: told how many are done.
 
     Returns:
@@ -44,15 +48,23 @@ def read_records(
     unread: list[str] = []
     for done, record in enumerate(records, start=1):
         try:
-            scan = read_record(record)
-            truth = _truth(record, scan.shape)
-            answer = analyzer.analyze(scan, gate=gate)
+            rows.append(read_one(analyzer, collection, record, gate=gate, degrade=degrade))
         except InputError as error:
             unread.append(str(error))
-        else:
-            rows.append(detection(collection, record, answer, truth))
         progress(done)
     return rows, unread
+
+
+def read_one(
+    analyzer: Analyzer, collection: str, record: Record, *, gate: bool = False, degrade: Degrade | None = None
+) -> Detection:
+    """The answer to one record beside its truth; see :func:`read_records`.
+
+    Raises:
+        InputError: the slice or its mask cannot be read.
+    """
+    scan = read_slice(record, degrade)
+    return detection(collection, record, analyzer.analyze(scan, gate=gate), _truth(record, scan.shape))
 
 
 def detection(collection: str, record: Record, answer: Analysis, truth: NDArray[np.bool_] | None) -> Detection:
@@ -62,6 +74,7 @@ def detection(collection: str, record: Record, answer: Analysis, truth: NDArray[
     probability = 0.0 if answer.label is None else 1.0 - answer.probabilities[none]
     pixels = -1 if truth is None else int(truth.sum())
     spacing = record.spacing_mm
+    interval = answer.area_interval
     overlap = math.nan
     if truth is not None and truth.any():
         overlap = 0.0 if answer.mask is None else float(dice(answer.mask, truth))
@@ -83,6 +96,9 @@ def detection(collection: str, record: Record, answer: Analysis, truth: NDArray[
         unlike=math.nan if found is None else found.unlike,
         is_unlike=answer.is_unlike,
         dice=overlap,
+        possible=" ".join(answer.prediction_set),
+        area_low=math.nan if interval is None else interval.total.px[0],
+        area_high=math.nan if interval is None else interval.total.px[1],
     )
 
 
