@@ -119,13 +119,18 @@ def write_detections(path: Path, rows: Iterable[Detection]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    write_atomic(path, detections_csv(rows))
+
+
+def detections_csv(rows: Iterable[Detection]) -> bytes:
+    """A table as CSV, UTF-8."""
     stream = io.StringIO()
     names = [one.name for one in fields(Detection)]
     writer = csv.DictWriter(stream, names, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _text(value) for name, value in asdict(row).items()})
-    write_atomic(path, stream.getvalue().encode())
+    return stream.getvalue().encode()
 
 
 def read_detections(path: Path) -> list[Detection]:
