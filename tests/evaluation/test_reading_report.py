@@ -52,7 +52,7 @@ def made_records(folder: Path) -> tuple[Record, ...]:
                 mask=folder / f"{number}-mask.png" if tumor else None,
                 sequence="flair" if person < 6 else "t2",
                 source="one",
-                spacing_mm=(2.0, 1.0),
+                spacing_mm=(0.5, 0.5) if number == 10 else (2.0, 1.0),
             )
         )
     return tuple(records)
