@@ -88,7 +88,7 @@ def real_data() -> Callable[[str], Path]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what ``pytest -m fast`` runs: files of every room that take seconds, none of which trains or opens a page."""
+    """Mark what ``pytest -m fast`` runs: files of every room that take seconds; none trains or opens a page."""
     for item in items:
         if item.path.relative_to(ROOT / "tests").as_posix().startswith(FAST):
             item.add_marker("fast")
