@@ -55,6 +55,7 @@ class Made:
             ),
         }
         self.analyzer = Analyzer(gate=False)
+        self.analyzer.reader = None
         self.analyzer.gate = Gate(self.sessions["gate"])
         self.analyzer.classifier = Classifier(self.sessions["classification"])
         self.analyzer.segmenter = Segmenter(self.sessions["segmentation"])
