@@ -42,8 +42,8 @@ from tumorlens.io.atomic import write_atomic
 from tumorlens.models.gate_network import GateNetwork
 from tumorlens.preprocessing import Preprocessing
 from tumorlens.training.environment import describe_environment, fingerprint
-from tumorlens.training.gate_data import GateImages, Grey, load_grey
-from tumorlens.training.gate_report import card, measure, speed_ms
+from tumorlens.training.gate.data import GateImages, Grey, load_grey
+from tumorlens.training.gate.report import card, measure, speed_ms
 
 PREPROCESSING = Preprocessing(size=(64, 64), crop="none", fit="letterbox", percentiles=(0.5, 99.5), mean=0.3, std=0.3)
 MADE = 400

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from tumorlens.errors import DatasetError  # noqa: E402
 from tumorlens.models.gate_network import GateNetwork  # noqa: E402
 from tumorlens.preprocessing import Preprocessing  # noqa: E402
-from tumorlens.training.gate_data import (  # noqa: E402
+from tumorlens.training.gate.data import (  # noqa: E402
     GateImages,
     crown,
     load_grey,
@@ -21,7 +21,7 @@ from tumorlens.training.gate_data import (  # noqa: E402
     vary_brain,
     vary_other,
 )
-from tumorlens.training.gate_report import Counted, Refusals, wilson  # noqa: E402
+from tumorlens.training.gate.report import Counted, Refusals, wilson  # noqa: E402
 
 pytestmark = pytest.mark.extra_train
 
