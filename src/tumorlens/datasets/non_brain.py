@@ -27,7 +27,7 @@ from tumorlens.datasets._non_brain_anatomy import (
 from tumorlens.datasets._non_brain_canvas import Grey, blobs, box, ellipse, finish, flat, plain, spectral
 from tumorlens.datasets._non_brain_eye import retina
 from tumorlens.datasets._non_brain_heart import heart
-from tumorlens.datasets._non_brain_objects import shape, insert_phantom, water_phantom
+from tumorlens.datasets._non_brain_objects import insert_phantom, shape, water_phantom
 
 Maker = Callable[[np.random.Generator, int], Grey]
 
