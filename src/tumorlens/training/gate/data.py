@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,6 +21,19 @@ from tumorlens.training.reader.data import DrawBatches, Key
 
 SCANS = ("organ", "xray_ct", "heart")
 RECOLORED = 0.35
+
+
+class Drawn(NamedTuple):
+    """A varied picture, what it shows and where it comes from."""
+
+    picture: Grey
+    kind: str
+    source: str
+
+    @property
+    def brain(self) -> bool:
+        """Whether it is a brain MRI."""
+        return self.kind == BRAIN
 
 
 class GateDraws:
@@ -47,33 +60,35 @@ class GateDraws:
         shares = np.array([recipe.sampling.kinds.get(kind, 1.0) for kind in self.kinds])
         self._shares = shares / shares.sum()
 
-    def draw(self, epoch: int, number: int) -> tuple[Grey, bool]:
-        """A picture before it is prepared, and whether it is a brain MRI."""
+    def draw(self, epoch: int, number: int) -> Drawn:
+        """A picture before it is prepared; the same for the same epoch and number."""
         rng = np.random.default_rng([self.seed, epoch, number])
         if rng.random() < self.recipe.sampling.brain:
-            return vary_brain(self._brain(rng), rng), True
-        return self._other(rng), False
+            picture, source = self._brain(rng)
+            return Drawn(vary_brain(picture, rng), BRAIN, source)
+        return self._other(rng)
 
     def prepared(self, epoch: int, number: int) -> tuple[NDArray[np.float32], bool]:
         """The network's input of a draw, float32 ``[1, rows, cols]``."""
-        picture, brain = self.draw(epoch, number)
-        return prepare(picture, self.recipe), brain
+        drawn = self.draw(epoch, number)
+        return prepare(drawn.picture, self.recipe), drawn.brain
 
-    def _brain(self, rng: np.random.Generator) -> Grey:
+    def _brain(self, rng: np.random.Generator) -> tuple[Grey, str]:
         shelves, weights = self.brains, self._weights
         if self.phantoms and rng.random() < self.recipe.sampling.phantoms:
             shelves, weights = self.phantoms, np.ones(1)
         shelf = shelves[int(rng.choice(len(shelves), p=weights))]
-        return shelf.pictures[int(rng.integers(len(shelf.pictures)))]
+        return shelf.pictures[int(rng.integers(len(shelf.pictures)))], shelf.source
 
-    def _other(self, rng: np.random.Generator) -> Grey:
+    def _other(self, rng: np.random.Generator) -> Drawn:
         kind = str(rng.choice(self.kinds, p=self._shares))
         shelves = self.others.get(kind, [])
         real = [one for one in shelves if one.source != "made"]
         made = [one for one in shelves if one.source == "made"]
         from_heads = kind in FROM_HEADS
         if from_heads and not (real and rng.random() < self.recipe.sampling.real):
-            return degrade(make_from_head(kind, _at_least(self._brain(rng)), rng), rng)
+            picture, source = self._brain(rng)
+            return Drawn(degrade(make_from_head(kind, _at_least(picture), rng), rng), kind, source)
         if real and (not made or rng.random() < self.recipe.sampling.real):
             sizes = np.sqrt([len(one.pictures) for one in real])
             shelf = real[int(rng.choice(len(real), p=sizes / sizes.sum()))]
@@ -82,7 +97,7 @@ class GateDraws:
         picture = shelf.pictures[int(rng.integers(len(shelf.pictures)))]
         if kind in SCANS and rng.random() < RECOLORED:
             picture = recolor(picture, rng)
-        return vary_other(picture, rng)
+        return Drawn(vary_other(picture, rng), kind, shelf.source)
 
 
 def _at_least(picture: Grey, side: int = 32) -> Grey:
@@ -98,18 +113,33 @@ def prepare(picture: Grey, recipe: GateRecipe) -> NDArray[np.float32]:
 
 
 class DrawnGatePictures(Dataset[Batch]):
-    """Pictures by ``(epoch, number)``."""
+    """Pictures by ``(epoch, number)``; those that come again are kept, in 8 bits."""
 
     def __init__(self, draws: GateDraws) -> None:
-        self.draws = draws
+        recipe = draws.recipe
+        self.draws, self.distinct = draws, recipe.distinct
+        self.keeps = recipe.distinct < recipe.epochs
+        self._plain, self._normalize = recipe.preprocessing.plain(), recipe.preprocessing.normalize
+        self._kept: dict[Key, tuple[NDArray[np.uint8], bool]] = {}
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
         """A whole batch: ``image`` ``[batch, 1, rows, cols]`` and ``brain`` ``[batch, 1]``."""
-        images, truths = zip(*(self.draws.prepared(*key) for key in keys), strict=True)
+        drawn = [self._picture((epoch % self.distinct, number)) for epoch, number in keys]
+        images = [self._normalize(np.asarray(one, dtype=np.float32) / np.float32(255)) for one, _ in drawn]
         return {
             "image": torch.from_numpy(np.stack(images)),
-            "brain": torch.tensor(truths, dtype=torch.float32)[:, None],
+            "brain": torch.tensor([brain for _, brain in drawn], dtype=torch.float32)[:, None],
         }
+
+    def _picture(self, key: Key) -> tuple[NDArray[np.uint8], bool]:
+        if key in self._kept:
+            return self._kept[key]
+        drawn = self.draws.draw(*key)
+        prepared = self._plain(shrunk(drawn.picture.astype(np.float32))).array[0]
+        found = np.rint(prepared * 255).astype(np.uint8), drawn.brain
+        if self.keeps:
+            self._kept[key] = found
+        return found
 
 
 def gate_loader(draws: GateDraws, recipe: GateRecipe) -> DataLoader[Batch]:

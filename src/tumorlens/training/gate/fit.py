@@ -69,9 +69,12 @@ class GateModule(lightning.LightningModule):
         return self.averaged.module if self.recipe.average else self.network
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
-        """Draw dropout from seed and step alone, so that a resumed run goes on as if it had never stopped."""
+        """Draw dropout and turns from seed and step alone, so that a resumed run goes on as if it never stopped."""
         state = np.random.SeedSequence([self.recipe.seed, self.global_step]).generate_state(1)
         torch.manual_seed(int(state[0]))
+        if self.current_epoch >= self.recipe.distinct:
+            image = torch.rot90(batch["image"], int(torch.randint(4, ())), (2, 3))
+            batch["image"] = image.flip(3) if torch.rand(()) < 0.5 else image
 
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         """Loss of one batch."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorlens import datasets
 from tumorlens.datasets.catalogue import load_collection
 from tumorlens.datasets.non_brain import MAKERS, make_non_brain
 from tumorlens.datasets.phantoms import random_phantom
@@ -31,6 +32,8 @@ HELD_OUT = 8
 PHANTOMS = 150
 LEAST_BRIGHT = 0.06
 """Slices of a volume that hold less than this share of its fullest slice's bright pixels are no slices of a brain."""
+CT_AMONG_MRI = Path(datasets.__file__).with_name("ct_among_mri.json")
+"""Ids, by collection, of pictures that show CT of the head though the collection calls them MRI."""
 PARTS = ("train", "validation", "test")
 Progress = Callable[[str], None]
 
@@ -128,6 +131,7 @@ def _counts(made: int) -> tuple[int, int, int]:
 
 def _add_collections(pool: GatePool, recipe: GateRecipe, data: Path, progress: Progress) -> None:
     divided = {one.collection: _divide(one, data) for one in recipe.brains}
+    computed = json.loads(CT_AMONG_MRI.read_text(encoding="utf-8"))
     tests = [record.path for parts in divided.values() for record in parts[2]]
     references = thumbnails(tests) if tests else np.empty((0, 1), dtype=np.float32)
     for source in recipe.brains:
@@ -135,6 +139,11 @@ def _add_collections(pool: GatePool, recipe: GateRecipe, data: Path, progress: P
         parts = divided[source.collection]
         for name, records in zip(PARTS, parts, strict=True):
             kept = _unlike(records, references) if name != "test" and (source.split or source.parts) else records
+            tomograms = [one for one in kept if one.id in computed.get(source.collection, ())]
+            kept = [one for one in kept if one.id not in computed.get(source.collection, ())]
+            if tomograms:
+                shelf = Shelf("head_ct", source.collection, tuple(load_grey(one.path) for one in tomograms))
+                getattr(pool, name).append(shelf)
             for stratum, members in _strata(source, kept).items():
                 pictures = tuple(load_grey(one.path) for one in members)
                 getattr(pool, name).append(Shelf(BRAIN, stratum, pictures, source.weight))

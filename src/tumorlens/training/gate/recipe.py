@@ -112,6 +112,7 @@ class GateRecipe(Part):
         refused_brains: share of each source's validation brains that a chosen border refuses at most.
         least_values: what has fewer distinct values is refused unseen, as a mask or label map.
         epoch_draws: draws that make an epoch, the unit of checkpoints, figures and resuming.
+        distinct: epochs whose draws differ; after them the same are shown again, each batch mirrored and turned anew.
         average: decay of the averaged weights, which are the ones that answer; 0 averages nothing.
         smoothing: of the labels.
     """
@@ -136,6 +137,7 @@ class GateRecipe(Part):
     epochs: int = Field(gt=0)
     epoch_draws: int = Field(gt=0)
     batch_size: int = Field(gt=1)
+    distinct: int = Field(default=1_000_000, ge=1)
     average: float = Field(default=0.99, ge=0, lt=1)
     smoothing: float = Field(default=0.02, ge=0, lt=0.5)
     border: float | None = None

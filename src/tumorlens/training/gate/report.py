@@ -138,9 +138,9 @@ def _bright_border(pixels: Picture) -> Picture:
     wide = max(4, max(rows, cols) // 12)
     white = float(pixels.max())
     framed = cv2.copyMakeBorder(pixels, wide, wide, wide, wide, cv2.BORDER_CONSTANT, value=white)
-    framed = np.ascontiguousarray(framed, dtype=np.float32)
-    cv2.putText(framed, "A 12/03", (wide + 2, wide + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.3, white)
-    return framed
+    text = np.zeros(framed.shape, dtype=np.uint8)
+    cv2.putText(text, "A 12/03", (wide + 2, wide + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.3, 1)
+    return np.where(text > 0, white, framed).astype(np.float32)
 
 
 CHANGES: dict[str, Callable[[Picture], Picture]] = {
