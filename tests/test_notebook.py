@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_models import write_reader
 
 from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.errors import MissingExtraError
@@ -98,3 +99,27 @@ def test_the_example_notebook_runs_from_end_to_end(tmp_path: Path) -> None:
     assert "application/vnd.jupyter.widget-view+json" in kinds and "image/png" in kinds
     text = "".join(output.get("text", "") for output in shown)
     assert "glioma" in text and ("suspected" in text or "No tumor detected" in text)
+
+
+@pytest.mark.parametrize(
+    ("bias", "said", "silent"),
+    [
+        ({"tumor_logit": [-4.0]}, ["No tumor detected", "The model looked for glioma", "was not measured"], "unlike"),
+        ({"tumor_logit": [-4.0], "unlike": [9.0]}, ["Cannot tell", "unlike those that the model"], "No tumor detected"),
+        ({"kind_logits": [1.0, 0.9, 0.2]}, ["Tumor of uncertain kind suspected", "kind of this tumor"], "looked for"),
+    ],
+)
+def test_no_answer_of_a_reader_is_an_all_clear(
+    head: bytes, tmp_path: Path, bias: dict[str, list[float]], said: list[str], silent: str
+) -> None:
+    from tumorlens.inference import Analyzer
+    from tumorlens.notebook import predict
+
+    write_reader(tmp_path, bias=bias, rules={"unlike_threshold": 2.0})
+    widget = predict(Analyzer(classifier=tmp_path, gate=False))
+    widget.upload.value = upload(head)
+    widget.button.click()
+    shown = widget.message.value
+    assert all(sentence in shown for sentence in said) and silent not in shown
+    assert "green" not in shown and "color" not in shown and "✓" not in shown
+    assert "How probable a tumor is" in widget.pictures.children[1].children[1].value

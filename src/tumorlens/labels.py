@@ -20,7 +20,7 @@ class TumorClass(StrEnum):
 
 
 class UnknownTumor(StrEnum):
-    """Label of an image of which a collection says only that it shows a tumor; no model answers it."""
+    """Label of an image of which a collection says only that it shows a tumor, and of a tumor of uncertain kind."""
 
     TUMOR = "tumor"
 
@@ -41,6 +41,15 @@ _TITLES = {
     TumorClass.PITUITARY: "Pituitary tumor",
     TumorClass.NO_TUMOR: "No tumor",
 }
+
+
+def label_title(label: str) -> str:
+    """Name of a class for people, also of a class that only one model knows."""
+    if label in set(TumorClass):
+        return TumorClass(label).title_text
+    words = label.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
 
 FOLDER_ALIASES: dict[str, Label] = {
     "glioma": TumorClass.GLIOMA,

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from tumorlens._optional import require
 from tumorlens.errors import TumorlensError
 from tumorlens.inference import Analysis, Analyzer
-from tumorlens.inference.analysis import label_title
 from tumorlens.inference.analyze import default_analyzer
 from tumorlens.io import draw_overlay, encode_png
+from tumorlens.labels import label_title
 
 __all__ = ["PredictWidget", "predict"]
 
@@ -105,7 +105,8 @@ class PredictWidget:
         self.message.value = f"<h3>{escape(analysis.message)}</h3><table>{rows}</table>{notes}"
         shown = [_captioned("Outline" if analysis.regions else "Slice", analysis.overlay())]
         if analysis.activation_map is not None:
-            shown.append(_captioned("Where the model looked", _heated(analysis)))
+            words = "Where the model looked" if analysis.findings is None else "How probable a tumor is"
+            shown.append(_captioned(words, _heated(analysis)))
         self.pictures.children = tuple(shown)
 
 

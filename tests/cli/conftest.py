@@ -4,16 +4,25 @@ import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from made_models import write_reader
 from typer.testing import CliRunner
 
 from tumorlens.cli.main import app
 from tumorlens.inference.ensemble_folder import Part, ensemble_manifest, write_ensemble
 from tumorlens.inference.manifest import Manifest, Rule, read_manifest
-from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_GATE, DEFAULT_SEGMENTER, weights_folder
+from tumorlens.inference.shipped import (
+    DEFAULT_CLASSIFIER,
+    DEFAULT_GATE,
+    DEFAULT_READER,
+    DEFAULT_SEGMENTER,
+    shipped_model,
+    weights_folder,
+)
 
 
 class Result:
@@ -93,10 +102,10 @@ def dicom(tmp_path: Path, head: np.ndarray) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def answer(head: np.ndarray) -> str:
-    """What the models that ship say about the head, be it right or wrong."""
-    import tumorlens
+    """What the classifier that ships says about the head, be it right or wrong."""
+    from tumorlens.inference import Analyzer
 
-    return tumorlens.analyze(head).label
+    return Analyzer(classifier=shipped_model(DEFAULT_CLASSIFIER)).analyze(head).label
 
 
 @pytest.fixture
@@ -125,7 +134,8 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> Cal
 
     ``says`` renames the classes so that the head gets that label, ``version`` that of the classifier, and ``tampered``
     changes one byte of its file. ``refuses`` makes a gate that lets nothing in. ``honest`` gives the classifier
-    prediction sets that hold every class, and the segmenter an interval of its areas.
+    prediction sets that hold every class, and the segmenter an interval of its areas. No reader is among them, so that
+    the classifier answers, unless ``reader`` has arguments for a made one.
     """
 
     source = weights_folder()
@@ -136,9 +146,12 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> Cal
         tampered: bool = False,
         refuses: bool = False,
         honest: bool = False,
+        reader: dict[str, Any] | None = None,
     ) -> Path:
         target = tmp_path / f"weights{len(list(tmp_path.glob('weights*')))}"
-        for folder in (path.parent for path in source.glob("*/manifest.json")):
+        if reader is not None:
+            write_reader(target / DEFAULT_READER, **reader)
+        for folder in (path.parent for path in source.glob("*/manifest.json") if path.parent.name != DEFAULT_READER):
             copy = target / folder.name
             copy.mkdir(parents=True)
             manifest = json.loads((folder / "manifest.json").read_text())

@@ -107,7 +107,8 @@ def test_summary_has_a_row_for_each_scan(call, save, weights, tmp_path: Path) ->
     text = (tmp_path / "out/summary.csv").read_text()
     assert text.splitlines()[0] == (
         "path,status,label,confidence,p_glioma,p_meningioma,p_pituitary,p_no_tumor,prediction_set,gate_score,"
-        "regions,area_px,area_mm2,perimeter_px,perimeter_mm,width_px,width_mm,height_px,height_mm,circularity,error"
+        "answer,p_tumor,looks_like,unlike,regions,area_px,area_mm2,perimeter_px,perimeter_mm,width_px,width_mm,"
+        "height_px,height_mm,circularity,trust,looked_for,error"
     )
     good, bad = _rows(tmp_path / "out")
     document = json.loads((tmp_path / "out/a.png.json").read_text())

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tumorlens.cli.audit import audit
+from tumorlens.cli.workbench.audit import audit
 from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.splits import load_split
 from tumorlens.errors import DatasetError, MissingExtraError, OutputError
@@ -85,5 +85,6 @@ def test_missing_extra_is_named(collection: Path, tmp_path: Path, monkeypatch: p
 
 
 def test_the_command_itself_loads_nothing_heavy() -> None:
-    code = "import sys, tumorlens.cli.audit; sys.exit(any(one in sys.modules for one in ('torch', 'sklearn', 'scipy')))"
+    heavy = "any(one in sys.modules for one in ('torch', 'sklearn', 'scipy'))"
+    code = f"import sys, tumorlens.cli.workbench.audit; sys.exit({heavy})"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

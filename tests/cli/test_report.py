@@ -7,7 +7,8 @@ from tumorlens.cli.summary import Value, summary_row
 
 
 def _row(path: str, area_mm2: float | None) -> dict[str, Value]:
-    return summary_row(path, "ok") | {"label": "glioma", "confidence": 0.5, "area_px": 30, "area_mm2": area_mm2}
+    said = {"label": "glioma", "answer": "glioma", "confidence": 0.5}
+    return summary_row(path, "ok") | said | {"area_px": 30, "area_mm2": area_mm2}
 
 
 @pytest.mark.parametrize(("area_mm2", "shown", "other"), [(None, "area px", "mm²"), (7.25, "area mm²", "px")])

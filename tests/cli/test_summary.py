@@ -21,12 +21,14 @@ def _document(spacing: tuple[float, float] | None) -> AnalysisDocument:
     mask[30:34, 30:33] = True
     return AnalysisDocument.model_validate(
         {
-            "schema_version": "2.0",
+            "schema_version": "3.0",
             "status": "answered",
             "reason": None,
             "gate_score": 0.9,
             "prediction_set": ["glioma", "meningioma"],
             "trust": None,
+            "looked_for": None,
+            "findings": None,
             "area_interval": None,
             "notice": "n",
             "tumorlens": "0",
@@ -55,7 +57,7 @@ def test_the_area_is_of_all_regions_and_the_lengths_are_of_the_largest() -> None
     assert (row["width_px"], row["width_mm"], row["height_px"], row["height_mm"]) == (20, 40.0, 10, 5.0)
     text = summary_csv([row]).decode()
     assert text.splitlines()[1].startswith(
-        "a,ok,glioma,0.700000,0.700000,0.100000,0.100000,0.100000,glioma meningioma,0.900000,2,212,212.000000,"
+        "a,ok,glioma,0.700000,0.700000,0.100000,0.100000,0.100000,glioma meningioma,0.900000,glioma,,,,2,212,"
     )
 
 
@@ -72,6 +74,11 @@ def test_what_is_unknown_is_an_empty_cell() -> None:
     assert {name for name, value in row.items() if value == ""} == {
         *(f"{name}_mm" for name in ("perimeter", "width", "height")),
         "area_mm2",
+        "p_tumor",
+        "looks_like",
+        "unlike",
+        "trust",
+        "looked_for",
         "error",
     }
 

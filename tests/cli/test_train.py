@@ -10,7 +10,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from tumorlens.cli.train import train
+from tumorlens.cli.workbench.train import train
 from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.splits import Split
 from tumorlens.errors import MissingExtraError, RecipeError, TumorlensError
@@ -107,5 +107,5 @@ def test_missing_extra_is_named_with_its_command(tmp_path: Path, monkeypatch: py
 def test_the_command_itself_loads_no_torch() -> None:
     import subprocess
 
-    code = "import sys, tumorlens.cli.train; sys.exit(any(name in sys.modules for name in ('torch', 'yaml')))"
+    code = "import sys, tumorlens.cli.workbench.train; sys.exit(any(name in sys.modules for name in ('torch', 'yaml')))"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

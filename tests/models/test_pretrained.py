@@ -1,6 +1,5 @@
 """ImageNet weights: from a made hub cache, a made release cache, a file, and out of reach."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +86,8 @@ def test_out_of_reach_says_so_at_once_with_three_ways_out(backbone: str, monkeyp
 
     monkeypatch.setattr(timm, "get_pretrained_cfg", moved)
     network = build("none", backbone)
-    start = time.monotonic()
     with pytest.raises(RecipeError) as raised:
         pretrained.load_pretrained(network, "imagenet")
-    assert time.monotonic() - start < pretrained.REACH_SECONDS + 5
     message = str(raised.value)
     assert "not in the cache" in message and NOWHERE in message and message.count(". ") == 0
     assert "connect once" in message and "path of the downloaded" in message and "pretrained to none" in message

@@ -147,3 +147,32 @@ def test_member_names_are_harmless(raw: str) -> None:
     parts = member_name(raw).split("/")
     assert all(part == clean_name(part) for part in parts if part)
     assert ".." not in parts
+
+
+def renamed(data: bytes, old: bytes, new: bytes) -> bytes:
+    """The archive with a name of the same length put in place of another, in directory and header."""
+    assert len(old) == len(new) and data.count(old) == 2
+    return data.replace(old, new)
+
+
+@pytest.mark.parametrize("name", [b"\0bad.png", b"\0\0\0\0\0\0\0\0", b"bad\0.png"])
+def test_a_name_with_nul_is_refused_alone(scratch: Scratch, png: bytes, name: bytes) -> None:
+    path = scratch.new_file()
+    path.write_bytes(renamed(archive({"good.png": png, "evil.png": png}), b"evil.png", name))
+    unpacker = Unpacker(path, scratch, LIMITS)
+    unpacker.run()
+    assert [one.name for one in unpacker.members] == ["good.png"]
+    ((_, why),) = unpacker.refused
+    assert why.status == 415 and "rename it" in why.detail
+
+
+def test_a_damaged_member_is_refused_alone(scratch: Scratch, png: bytes) -> None:
+    data = bytearray(archive({"bad.png": png, "good.png": png}, zipfile.ZIP_STORED))
+    data[data.index(png) + len(png) // 2] ^= 0xFF
+    path = scratch.new_file()
+    path.write_bytes(bytes(data))
+    unpacker = Unpacker(path, scratch, LIMITS)
+    unpacker.run()
+    assert [one.name for one in unpacker.members] == ["good.png"]
+    ((shown, why),) = unpacker.refused
+    assert shown == "bad.png" and "damaged" in why.detail

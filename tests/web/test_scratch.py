@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tumorlens.web.scratch import PREFIX, Scratch, sweep
@@ -49,9 +48,8 @@ def test_closing_removes_everything(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_starting_is_quick_in_a_full_folder(tmp_path: Path) -> None:
+def test_starting_leaves_what_is_not_its_own(tmp_path: Path) -> None:
     for number in range(200):
         (tmp_path / f"other-{number}").mkdir()
-    started = time.perf_counter()
     Scratch(tmp_path).close()
-    assert time.perf_counter() - started < 1
+    assert len(list(tmp_path.iterdir())) == 200

@@ -7,6 +7,7 @@ curves that neither rise nor fall throughout.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,11 @@ class ContrastMap:
     """
 
     points: tuple[float, ...]
+
+    @property
+    def is_rising(self) -> bool:
+        """Whether the curve rises throughout."""
+        return all(one <= other for one, other in itertools.pairwise(self.points))
 
     def curve(self) -> NDArray[np.float32]:
         """The curve at 256 equal steps, within [0, 1]; 0 stays 0."""

@@ -19,6 +19,7 @@ from tumorlens.augmentation.head_mask import depth, head_mask
 _RING = 7
 _SMALLEST = 12
 _DEEP = 0.22
+LEAST_VISIBLE = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Implant:
             shape: the patch, 0 or 1, ``[rows, cols]``.
 
         Returns:
-            The image, and the mask of what was blended in (0 or 1); ``None`` where the host has no place for it or the
-            patch is too small.
+            The image, and the mask of what was blended in (0 or 1); ``None`` where the host has no place for it, the
+            patch is too small, or a lesion would hardly show: what nobody can see must not be called a tumor.
         """
         center = self._center(host)
         if center is None or not shape.any():
@@ -69,6 +70,8 @@ class Implant:
             return None
         patch = np.asarray(cv2.warpAffine(donor, moved, size, flags=cv2.INTER_LINEAR), dtype=np.float32)
         matched = self._matched(host, donor, shape, patch, mask)
+        if self.lesion and visibility(matched, mask, host) < LEAST_VISIBLE:
+            return None
         alpha = np.clip(cv2.GaussianBlur(mask, (0, 0), self.softness), 0, 1)
         blended = host * (1 - alpha) + matched * alpha
         return np.asarray(np.clip(blended, 0, 1), dtype=np.float32), (mask > 0.5).astype(np.float32)
@@ -104,6 +107,15 @@ class Implant:
             return patch
         scale = float(np.clip((around_host.std() + 0.03) / (around_donor.std() + 0.03), 0.5, 2.0)) * self.gain
         return np.asarray((patch - around_donor.mean()) * np.float32(scale) + around_host.mean(), dtype=np.float32)
+
+
+def visibility(image: NDArray[np.float32], shape: NDArray[np.float32], around: NDArray[np.float32]) -> float:
+    """How far the mean of ``image`` within a shape lies from the mean of ``around`` about it, or its spread within."""
+    ring = _surroundings(around, shape)
+    inside = image[shape > 0.5]
+    if not len(ring) or not len(inside):
+        return 0.0
+    return float(max(abs(inside.mean() - ring.mean()), inside.std() - ring.std()))
 
 
 def _surroundings(image: NDArray[np.float32], shape: NDArray[np.float32]) -> NDArray[np.float32]:

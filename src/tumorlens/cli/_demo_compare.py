@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tumorlens.inference.analysis import label_title
-from tumorlens.labels import TumorClass
+from tumorlens.inference.findings import UNLIKE
+from tumorlens.labels import TumorClass, label_title
 from tumorlens.measurement import measure_mask, summarize
 
 if TYPE_CHECKING:
@@ -87,6 +87,15 @@ def title_of(label: str | None) -> str:
     return "Refused" if label is None else label_title(label)
 
 
+def answer_of(analysis: Analysis) -> str:
+    """The answer as a word or two, which says no more than is known."""
+    if analysis.label is None:
+        return "refused"
+    if analysis.is_unlike:
+        return "not sure"
+    return "tumor, kind uncertain" if analysis.kind_uncertain else analysis.label.replace("_", " ")
+
+
 def percent(probability: float | None) -> str:
     """A probability as ``"97.3 %"``; what rounds to 100 or 0 without being it is said to be above or below."""
     if probability is None:
@@ -133,14 +142,20 @@ def _measures(phantom: Phantom, mask: NDArray[np.bool_]) -> tuple[Measure, ...]:
 def _verdict(phantom: Phantom, analysis: Analysis, overlap: float | None, measures: tuple[Measure, ...]) -> Verdict:
     if analysis.label is None:
         return Verdict("wrong", "Refused", f"The gate was wrong: it refused this phantom. {analysis.reason}")
+    if analysis.kind_uncertain and phantom.truth is not None:
+        sure = percent(analysis.confidence)
+        sentence = f"The model suspects a tumor ({sure}) and cannot tell its kind; this phantom shows a"
+        return Verdict("partly", "Kind uncertain", f"{sentence} {title_of(phantom.label).lower()}.{_unlike(analysis)}")
     if analysis.label != phantom.label:
         return Verdict("wrong", "Wrong class", _what_went_wrong(phantom, analysis, overlap, measures))
     doubt = _doubt(analysis)
+    if analysis.is_unlike:
+        return Verdict("partly", "Not sure", f"{title_of(phantom.label)} is right, but not sure.{_unlike(analysis)}")
     if overlap is None:
-        return Verdict("right", "Right", f"There is no tumor in this phantom, and the model found none.{doubt}")
+        return Verdict("right", "As drawn", f"There is no tumor in this phantom, and the model found none.{doubt}")
     name = title_of(phantom.label)
     if analysis.mask is None or not analysis.mask.any():
-        return Verdict("partly", "No outline", f"{name} is right, but the segmenter outlined nothing.{doubt}")
+        return Verdict("partly", "No outline", f"{name} is right, but nothing was outlined.{doubt}")
     if overlap < GOOD_DICE:
         how = f"is poor: Dice {overlap:.2f}, where 1 is perfect.{_worst(measures)}" if overlap else "misses the tumor."
         return Verdict("partly", "Poor outline", f"{name} is right, but the outline {how}{doubt}")
@@ -159,9 +174,13 @@ def _what_went_wrong(phantom: Phantom, analysis: Analysis, overlap: float | None
         return f"The model was wrong: it missed this {shown} and answered no tumor ({sure}), so nothing was outlined."
     outline = f"Dice {overlap:.2f}.{_worst(measures)}" if overlap else "it misses the tumor."
     return (
-        f"The model was wrong: this phantom shows a {shown}, and it answered {answer} ({sure}). The outline, which a "
-        f"second model draws, is judged apart: {outline}"
+        f"The model was wrong: this phantom shows a {shown}, and it answered {answer} ({sure}). The outline is judged "
+        f"apart: {outline}"
     )
+
+
+def _unlike(analysis: Analysis) -> str:
+    return f" {UNLIKE}" if analysis.is_unlike else ""
 
 
 def _worst(measures: tuple[Measure, ...]) -> str:

@@ -23,7 +23,12 @@ TEMPLATE = "_demo_page.html"
 STYLE = "page.css"
 PICTURE_SIZE = 512
 SHOWN_METRICS = 3
-_TASKS = {"gate": "Lets brain MRI in", "classification": "Names the class", "segmentation": "Draws the outline"}
+_TASKS = {
+    "gate": "Lets brain MRI in",
+    "reading": "Finds, names and outlines",
+    "classification": "Names the class",
+    "segmentation": "Draws the outline",
+}
 
 _ABOUT = {
     TumorClass.GLIOMA: "An irregular tumor with a bright ring and a dark core, within the brain.",
@@ -44,8 +49,8 @@ def render_page(cases: Sequence[Case], manifests: Sequence[Manifest], loading_s:
     template = Template(resources.files("tumorlens.cli").joinpath(TEMPLATE).read_text(encoding="utf-8"))
     per_scan = sum(_seconds(case.analysis) for case in cases) / len(cases)
     timing = (
-        f"On this machine the models loaded in {1000 * loading_s:.0f} ms, and a scan was read, let in, classified, "
-        f"outlined and measured in {1000 * per_scan:.0f} ms on average."
+        f"On this machine the models loaded in {1000 * loading_s:.0f} ms, and a scan was read, let in, answered and "
+        f"measured in {1000 * per_scan:.0f} ms on average."
     )
     page = template.substitute(
         style=resources.files("tumorlens").joinpath(STYLE).read_text(encoding="utf-8"),
@@ -101,6 +106,7 @@ def _case(case: Case) -> str:
       <span class="chip {verdict.kind}">{verdict.heading}</span>
     </div>
     <p class="verdict">{escape(verdict.sentence)}</p>
+{_notes(case)}
     <p class="small soft">{about}</p>
     <div class="pictures">
 {_pictures(case)}
@@ -117,8 +123,21 @@ def _case(case: Case) -> str:
   </section>"""
 
 
+def _notes(case: Case) -> str:
+    """What the answer says of itself: what remains possible, and what was looked for where nothing was found."""
+    said = (case.analysis.trust, case.analysis.looked_for)
+    return "\n".join(f'    <p class="small">{escape(one)}</p>' for one in said if one is not None)
+
+
+def _map_words(case: Case) -> tuple[str, str]:
+    """Name of the map, and what it shows."""
+    if case.analysis.findings is not None:
+        return "Tumor map", "how probable a tumor is at each point"
+    return "Activation map", f"what spoke for {title_of(case.analysis.label).lower()}"
+
+
 def _pictures(case: Case) -> str:
-    pictures, label = case.pictures, title_of(case.analysis.label)
+    pictures, (map_name, map_shows) = case.pictures, _map_words(case)
     title, found = _title(case), bool(case.analysis.regions)
     mask_caption = "White is what was found, amber is the true edge." if case.phantom.outline else "What was found."
     legend = '<span class="scale" aria-hidden="true">weak <i></i> strong</span>'
@@ -141,10 +160,10 @@ def _pictures(case: Case) -> str:
             ),
             _figure(
                 pictures.heat,
-                f"{title} with colors on what spoke for {label.lower()}",
-                "Activation map",
-                f"What spoke for {escape(label.lower())}.{legend}",
-                "This model gives no activation map.",
+                f"{title} with colors on {map_shows}",
+                map_name,
+                f"{escape(map_shows[:1].upper() + map_shows[1:])}.{legend}",
+                "This model gives no such map.",
             ),
         )
     )

@@ -132,7 +132,7 @@ def _print_answers(cases: list[Case], page: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tumorlens.cli._demo_compare import percent
+    from tumorlens.cli._demo_compare import answer_of, percent
     from tumorlens.inference.document import NOTICE
 
     title = "Four head phantoms: drawn, no patients"
@@ -143,7 +143,7 @@ def _print_answers(cases: list[Case], page: Path) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for case in cases:
         right = case.analysis.label == case.phantom.label
-        answer = Text(_short(case.analysis.label or "refused"), "green" if right else "red")
+        answer = Text(answer_of(case.analysis), "" if right else "red")
         area = case.comparison.measures[0] if case.comparison.measures else None
         areas = (None, None) if area is None else (area.true, area.measured)
         table.add_row(
@@ -155,6 +155,9 @@ def _print_answers(cases: list[Case], page: Path) -> None:
         )
     console = Console()
     console.print(table)
+    for sentence in dict.fromkeys(one for case in cases for one in (case.analysis.trust, case.analysis.looked_for)):
+        if sentence is not None:
+            console.print(Text(sentence), soft_wrap=True)
     console.print(Text(f"The page with pictures and measurements: {page}"), soft_wrap=True)
     console.print(Text(NOTICE), style="dim")
     hint = "\nNow your own scan (--spacing ROW,COL gives millimeters where the file states none):"

@@ -25,11 +25,13 @@ DEBUG_VARIABLE = "TUMORLENS_DEBUG"
 class CommandEntry:
     """A command: its function has the name of its module, and may have examples in that module's ``EPILOG``.
 
-    A command of several subcommands is a Typer application called ``app`` in its module instead.
+    A command of several subcommands is a Typer application called ``app`` in its module instead. ``room`` is the folder
+    below ``cli`` that holds the module.
     """
 
     name: str
     summary: str
+    room: str = ""
 
 
 COMMANDS: tuple[CommandEntry, ...] = (
@@ -40,18 +42,18 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("models", "List the models that ship, with metrics and licence."),
     CommandEntry("schema", "Print the JSON Schema of an analysis."),
     CommandEntry("serve", "Serve the web page and its API, on this machine."),
-    CommandEntry("data", "List, fetch, check and show the public collections."),
-    CommandEntry("audit", "Find leaks and odd images in a data set (extra 'eval')."),
-    CommandEntry("evaluate", "Measure a model, with intervals (extra 'eval')."),
-    CommandEntry("robustness", "Measure what degraded images cost (extra 'eval')."),
-    CommandEntry("compare", "Set runs side by side, with paired tests (extra 'eval')."),
-    CommandEntry("recipes", "List the recipes, or show one (extra 'train')."),
-    CommandEntry("train", "Train a model from a recipe (extra 'train')."),
-    CommandEntry("study", "Run a whole study of recipes (extra 'train')."),
-    CommandEntry("vote", "Join runs by vote or mean (extra 'eval')."),
-    CommandEntry("stack", "Join runs by a small network (extra 'train')."),
-    CommandEntry("export", "Export a run as ONNX (extra 'train')."),
-    CommandEntry("activations", "Draw a network's intermediate maps (extra 'train')."),
+    CommandEntry("data", "List, fetch, check and show the public collections.", "workbench"),
+    CommandEntry("audit", "Find leaks and odd images in a data set (extra 'eval').", "workbench"),
+    CommandEntry("evaluate", "Measure a model, with intervals (extra 'eval').", "workbench"),
+    CommandEntry("robustness", "Measure what degraded images cost (extra 'eval').", "workbench"),
+    CommandEntry("compare", "Set runs side by side, with paired tests (extra 'eval').", "workbench"),
+    CommandEntry("recipes", "List the recipes, or show one.", "workbench"),
+    CommandEntry("train", "Train a model from a recipe (extra 'train').", "workbench"),
+    CommandEntry("study", "Run a whole study of recipes (extra 'train').", "workbench"),
+    CommandEntry("vote", "Join runs by vote or mean (extra 'eval').", "workbench"),
+    CommandEntry("stack", "Join runs by a small network (extra 'train').", "workbench"),
+    CommandEntry("export", "Export a run as ONNX (extra 'train').", "workbench"),
+    CommandEntry("activations", "Draw a network's intermediate maps (extra 'train').", "workbench"),
 )
 
 
@@ -85,7 +87,8 @@ class LazyGroup(TyperGroup):
 
 def load_command(entry: CommandEntry) -> Any:
     """The command object of an entry."""
-    module = importlib.import_module(f"tumorlens.cli.{entry.name}")
+    room = f".{entry.room}" if entry.room else ""
+    module = importlib.import_module(f"tumorlens.cli{room}.{entry.name}")
     examples = getattr(module, "EPILOG", "")
     if isinstance(getattr(module, "app", None), typer.Typer):
         group = typer.main.get_group(module.app)

@@ -109,7 +109,7 @@ def _facts(folder: Path, manifest: Manifest) -> Any:
         ("sha256", manifest.sha256),
         *_joined(folder, manifest),
         *(("states", one) for one in _promises(manifest)),
-        *(("knows", one) for one in _looks(manifest)),
+        *(("left out", one) for one in _looks(manifest)),
         *(("metric", _figure(metric)) for metric in manifest.metrics),
     ]
     for label, fact in facts:
@@ -152,21 +152,21 @@ def _promises(manifest: Manifest) -> Iterator[str]:
 
 
 def _looks(manifest: Manifest) -> Iterator[str]:
-    """How a reader did on each look of scans, of sources that taught it nothing, in words."""
+    """How a reader did on each look of scans, all of sources that taught it nothing, in words."""
     from tumorlens.inference.findings import look_title
 
     for one in () if manifest.reading is None else manifest.reading.known:
-        said = [
-            _share("tumors found", one.sensitivity, one.sensitivity_interval, one.with_tumor),
-            _share("tumor-free slices left alone", one.specificity, one.specificity_interval, one.without_tumor),
-        ]
-        yield f"{look_title(one)}: {'; '.join(part for part in said if part)} (sources that taught it nothing)"
+        found = _share("tumors found in", one.sensitivity, one.sensitivity_interval, one.with_tumor, "with one")
+        left = _share("none called in", one.specificity, one.specificity_interval, one.without_tumor, "without")
+        sources = f" ({', '.join(one.sources)})" if one.sources else ""
+        yield f"{look_title(one.sequence, one.stripped)}: {found}; {left}{sources}"
 
 
-def _share(words: str, value: float | None, interval: tuple[float, float] | None, slices: int) -> str:
-    if value is None or interval is None:
-        return ""
-    return f"{words} {100 * value:.0f} % [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}] of {slices:,}"
+def _share(words: str, value: float | None, interval: tuple[float, float] | None, slices: int, which: str) -> str:
+    if value is None:
+        return f"{words} slices {which}: not measured"
+    bounds = "" if interval is None else f" (95 % interval {100 * interval[0]:.0f} to {100 * interval[1]:.0f})"
+    return f"{words} {100 * value:.0f} %{bounds} of {slices:,} slices {which}"
 
 
 def _figure(metric: Metric) -> str:

@@ -148,7 +148,7 @@ class Request:
     Attributes:
         spacing_mm: spacing stated by the user, or ``None``.
         slice_index: slice asked for by the user, or ``None`` for the middle one.
-        models: manifests of the gate, the classifier and the segmenter, in the order in which they are asked.
+        models: manifests of the gate, and of the reader or the classifier and the segmenter, as they are asked.
         gate: whether the gate may refuse the scan.
     """
 
@@ -180,7 +180,7 @@ class Request:
         """The models that would have been asked for such an answer."""
         from tumorlens.labels import TumorClass
 
-        asked = {"gate"} if document.status == "refused" else {"gate", "classification"}
+        asked = {"gate"} if document.status == "refused" else {"gate", "reading", "classification"}
         if document.status == "answered" and document.label != TumorClass.NO_TUMOR:
             asked.add("segmentation")
         return [one for one in self.models if one.task in asked]

@@ -86,6 +86,16 @@ def _print_refused(console: Console, rows: Sequence[dict[str, Value]]) -> None:
         console.print(Text(f"  … and {len(refused) - MAX_ROWS:,} more."))
 
 
+def _print_notes(console: Console, rows: Sequence[dict[str, Value]]) -> None:
+    """What to know before trusting the answers, each sentence once with the number of scans that it is said of."""
+    from rich.text import Text
+
+    for name, style in (("trust", "yellow"), ("looked_for", "")):
+        said = Counter(str(row[name]) for row in rows if row[name] is not None)
+        for sentence, count in said.most_common():
+            console.print(Text(f"{count:,} of {len(rows):,} scans: {sentence}", style=style), soft_wrap=True)
+
+
 def print_table(rows: Sequence[dict[str, Value]], out: Path | None) -> None:
     """One line per scan, at most :data:`MAX_ROWS`, and the counts."""
     from rich.text import Text
@@ -99,15 +109,16 @@ def print_table(rows: Sequence[dict[str, Value]], out: Path | None) -> None:
     for row in rows[:MAX_ROWS]:
         path = printable(str(row["path"]).removeprefix(folder))
         cells = [_number(row["confidence"], 3), _number(row["regions"], 0), _number(row[f"area_{unit}"], 1)]
-        table.add_row(Text(path, overflow="fold"), str(row["status"]), printable(str(row["label"] or "")), *cells)
+        table.add_row(Text(path, overflow="fold"), str(row["status"]), printable(str(row["answer"] or "")), *cells)
     if folder:
         console.print(Text(f"Scans in {printable(folder)}"), soft_wrap=True)
     console.print(table)
     if len(rows) > MAX_ROWS:
         console.print(Text(f"… and {len(rows) - MAX_ROWS:,} more."))
     counts = Counter(str(row["status"]) for row in rows)
-    labels = Counter(str(row["label"]) for row in rows if row["label"] is not None)
-    console.print(Text(f"{len(rows):,} scans: {_counted(counts)}. Answers: {_counted(labels) or 'none'}."))
+    answers = Counter(str(row["answer"]) for row in rows if row["answer"] is not None)
+    console.print(Text(f"{len(rows):,} scans: {_counted(counts)}. Answers: {_counted(answers) or 'none'}."))
+    _print_notes(console, rows)
     _print_refused(console, rows)
     _print_place(console, out)
 

@@ -46,7 +46,7 @@ def serve(
     classifier: OtherClassifier = None,
     segmenter: OtherSegmenter = None,
     jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Worker threads.")] = None,
-    queue: Annotated[int, typer.Option(min=1, metavar="N", help="Most scans that wait; further ones get 429.")] = 64,
+    queue: Annotated[int, typer.Option(min=1, metavar="N", help="Most scans that wait; further ones get 429.")] = 128,
     max_upload_mb: Annotated[int, typer.Option(min=1, max=1024, metavar="MB", help="Largest file.")] = 200,
     max_files: Annotated[int, typer.Option(min=1, metavar="N", help="Most files of one request.")] = 100,
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="Longest work on one scan.")] = 120.0,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import EvaluationError
-from tumorlens.evaluation.calibration import expected_calibration_error
+from tumorlens.evaluation.calibration import BINS, expected_calibration_error
 from tumorlens.evaluation.intervals import Floats, Interval, Metric, WeightedMetric, bootstrap_many
 from tumorlens.io.atomic import write_atomic
 
@@ -193,7 +193,8 @@ def _dice(*arrays: NDArray[Any], weights: Floats) -> Floats:
 
 def _ece(*arrays: NDArray[Any]) -> float | None:
     tumor, score = arrays[0], arrays[2]
-    return expected_calibration_error(tumor.astype(int), np.stack([1 - score, score], axis=1))
+    bins = min(BINS, len(tumor))
+    return expected_calibration_error(tumor.astype(int), np.stack([1 - score, score], axis=1), bins)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

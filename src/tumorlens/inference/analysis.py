@@ -12,13 +12,15 @@ from tumorlens._version import __version__
 from tumorlens.errors import TumorlensError
 from tumorlens.inference.areas import AreaBoundsOfMask
 from tumorlens.inference.document import NOTICE, SCHEMA_VERSION, AnalysisDocument, rounded
-from tumorlens.inference.findings import UNLIKE, Findings
+from tumorlens.inference.findings import UNLIKE, Findings, looked_for
 from tumorlens.io import draw_overlay
-from tumorlens.labels import TumorClass, UnknownTumor
+from tumorlens.labels import TumorClass, UnknownTumor, label_title
 from tumorlens.measurement import Region
 from tumorlens.scan import Scan
 
 REFUSED = "This does not look like a slice of a brain MRI, so it was not read."
+UNCERTAIN_KIND = "The kind of this tumor cannot be told from this slice."
+_IS_UNLIKE = "this scan is unlike those that the model knows"
 OVERRIDDEN = "This does not look like a slice of a brain MRI, and was read all the same, as asked."
 
 
@@ -37,13 +39,14 @@ class Analysis:
 
     Attributes:
         scan: the slice that was analyzed, ``pixels`` ``[rows, cols]``.
-        label: class with the highest probability; ``None`` where the gate refused the slice.
+        label: class with the highest probability, of a reader ``tumor`` where its kind is uncertain; ``None`` where the
+            gate refused the slice.
         probabilities: calibrated probability of each class, in the model's order; empty where refused.
         mask: bool ``[rows, cols]`` at the slice's own resolution; ``None`` where the label is ``no_tumor``, or
             where refused.
         regions: measurements of the mask's connected regions, largest first.
-        activation_map: where the classifier saw its class, float32 ``[rows, cols]`` within [0, 1]; ``None`` where the
-            model gives none.
+        activation_map: where the classifier saw its class, or the reader's probability of tumor at each pixel, float32
+            ``[rows, cols]`` within [0, 1]; ``None`` where the model gives none.
         models: the models that took part.
         slice_index: number of the slice within its volume, or ``None`` for a single image.
         slice_count: slices of the volume, 1 for a single image.
@@ -84,7 +87,7 @@ class Analysis:
     @property
     def confidence(self) -> float | None:
         """Probability of the label; ``None`` where there is none."""
-        if self.label == UnknownTumor.TUMOR and self.findings is not None:
+        if self.findings is not None and self.label == UnknownTumor.TUMOR:
             return self.findings.tumor_probability
         return None if self.label is None else self.probabilities[self.label]
 
@@ -94,25 +97,27 @@ class Analysis:
         return self.findings is not None and self.findings.is_unlike
 
     @property
+    def kind_uncertain(self) -> bool:
+        """Whether a tumor is suspected whose kind the slice does not tell."""
+        return self.findings is not None and self.findings.kind_uncertain
+
+    @property
     def message(self) -> str:
         """The answer in a few plain words."""
         if self.label is None:
             return REFUSED
-        if self.is_unlike:
-            return f"Not sure: unlike the scans that the model knows ({self._said.lower()})"
-        if self.label == TumorClass.NO_TUMOR and len(self.prediction_set) > 1:
-            return f"{self._said}, but one remains possible"
-        return self._said
+        if self.label == TumorClass.NO_TUMOR:
+            if self.is_unlike:
+                return f"Cannot tell: {_IS_UNLIKE}"
+            return (
+                "No tumor detected, but one remains possible" if len(self.prediction_set) > 1 else "No tumor detected"
+            )
+        return f"{self._suspected}, but {_IS_UNLIKE}" if self.is_unlike else self._suspected
 
     @property
-    def _said(self) -> str:
-        if self.label == TumorClass.NO_TUMOR:
-            return "No tumor detected"
-        uncertain = self.label == UnknownTumor.TUMOR and self.findings is not None
-        named = "Tumor of uncertain kind" if uncertain else label_title(str(self.label))
-        if not self.regions:
-            return f"{named} suspected, but no outline found"
-        return f"{named} suspected"
+    def _suspected(self) -> str:
+        named = "Tumor of uncertain kind" if self.kind_uncertain else label_title(str(self.label))
+        return f"{named} suspected" if self.regions else f"{named} suspected, but no outline found"
 
     @property
     def trust(self) -> str | None:
@@ -120,19 +125,21 @@ class Analysis:
         if self.is_unlike:
             return UNLIKE
         if len(self.prediction_set) < 2 or self.coverage is None:
-            return None
+            return UNCERTAIN_KIND if self.kind_uncertain else None
         *others, last = (label_title(one).lower() for one in self.prediction_set)
         count = {2: "Two", 3: "Three", 4: "Four"}.get(len(self.prediction_set), str(len(self.prediction_set)))
-        return (
-            f"{count} classes remain possible: {', '.join(others)} and {last} (at {100 * self.coverage:g} % coverage)."
-        )
+        remain = f"remain possible: {', '.join(others)} and {last} (at {100 * self.coverage:g} % coverage)."
+        return f"{UNCERTAIN_KIND} {count} {remain}" if self.kind_uncertain else f"{count} classes {remain}"
 
     @property
     def looked_for(self) -> str | None:
-        """What was looked for, and how often it is found in such scans, where nothing was found or all is open."""
-        if self.findings is None or not (self.label == TumorClass.NO_TUMOR or self.is_unlike):
+        """What was looked for, and how often it is found in scans like this one, in two sentences.
+
+        ``None`` where a tumor was found in a scan of a known look, or where the slice was refused.
+        """
+        if self.label is None or not (self.label == TumorClass.NO_TUMOR or self.is_unlike):
             return None
-        return self.findings.looked_for
+        return looked_for(tuple(self.probabilities), self.findings)
 
     def overlay(self, scale: int = 1) -> NDArray[np.uint8]:
         """The slice with the tumor outlined in green, RGB uint8 ``[rows * scale, cols * scale, 3]``.
@@ -173,6 +180,7 @@ class Analysis:
             "probabilities": dict(self.probabilities),
             "prediction_set": list(self.prediction_set),
             "trust": self.trust,
+            "looked_for": self.looked_for,
             "findings": None if self.findings is None else self.findings.to_dict(),
             "regions": [region.to_dict() for region in self.regions],
             "area_interval": None if self.area_interval is None else self.area_interval.to_dict(),
@@ -200,14 +208,6 @@ class Failure:
 
     source: str
     error: TumorlensError
-
-
-def label_title(label: str) -> str:
-    """Name of a class for people, also of a class that only one model knows."""
-    if label in set(TumorClass):
-        return TumorClass(label).title_text
-    words = label.replace("_", " ")
-    return words[:1].upper() + words[1:]
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tumorlens.errors import InputError, InvalidScanError, TumorlensError, UsageError
 from tumorlens.inference.analysis import OVERRIDDEN, Analysis, Failure, ModelReference
-from tumorlens.inference.areas import UNSURE_OUTLINE, AreaBoundsOfMask, area_bounds, head_px
+from tumorlens.inference.areas import AreaBoundsOfMask, area_bounds
 from tumorlens.inference.classifier import Classification, ClassifiesSlices, open_classifier, prediction_set
 from tumorlens.inference.findings import findings_of
 from tumorlens.inference.gate import Gate, GateAnswer, open_gate
@@ -36,11 +36,12 @@ from tumorlens.io import read_scan
 from tumorlens.io.limits import check_picture
 from tumorlens.labels import TumorClass
 from tumorlens.measurement import measure_mask
+from tumorlens.preprocessing.content import head_area
 from tumorlens.scan import Scan, Source
 
 ScanLike = str | os.PathLike[str] | NDArray[Any] | Scan
 BATCH_SIZE = 8
-NO_OUTLINE = "The classifier names a tumor, but the segmenter outlines none: look at the scan yourself."
+NO_OUTLINE = "A tumor is suspected, but none is outlined: look at the scan yourself."
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,12 +169,25 @@ class Analyzer:
             outlines = dict(zip(positive, self.segmenter.outline([scans[at] for at in positive]), strict=True))
         times.append(time.perf_counter())
         spent = [after - before for before, after in itertools.pairwise(times)]
-        timings = dict(zip(("read", "gate", "classify", "segment"), (reading_s, *spent), strict=True))
-        share = {name: value / len(opened) for name, value in timings.items() if self.gate or name != "gate"}
+        share = {
+            name: seconds / len(opened)
+            for (name, taken), seconds in zip(self._steps(), (reading_s, *spent), strict=True)
+            if taken
+        }
         return [
             self._analysis(one, _Read(gated[at], answers.get(at), outlines.get(at), readings.get(at)), share)
             for at, one in enumerate(opened)
         ]
+
+    def _steps(self) -> tuple[tuple[str, bool], ...]:
+        """Names of the steps of an answer, each with whether it is taken."""
+        naming = "classify" if self.reader is None else "reader"
+        return (
+            ("read", True),
+            ("gate", self.gate is not None),
+            (naming, True),
+            ("segment", self.segmenter is not None),
+        )
 
     def _named(
         self, scans: Sequence[Scan], passed: Sequence[int]
@@ -195,7 +209,7 @@ class Analyzer:
         spacing = None if scan.spacing_mm is None else (scan.spacing_mm[0], scan.spacing_mm[1])
         regions = () if mask is None else measure_mask(mask, spacing)
         possible, coverage = self._possible(read)
-        most = head_px(scan.pixels) if regions else inf
+        most = head_area(scan.pixels) if regions else inf
         interval = area_bounds(self.outlining.area_interval, regions, spread, most)
         return Analysis(
             scan=scan,
@@ -239,8 +253,8 @@ def _warnings(scan: Scan, read: _Read, outlined: bool, interval: AreaBoundsOfMas
     found = scan.warnings
     if read.answer is not None and read.gate is not None and not read.gate.passed:
         found = (f"{OVERRIDDEN} {read.gate.reason}", *found)
-    if interval is not None and interval.is_unsure:
-        found = (*found, UNSURE_OUTLINE)
+    if interval is not None and interval.unsure_words is not None:
+        found = (*found, interval.unsure_words)
     return (*found, NO_OUTLINE) if read.mask is not None and not outlined else found
 
 

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from tumorlens.inference.manifest import AreaInterval
 from tumorlens.measurement import Region
-from tumorlens.preprocessing.content import content_box
 
 Bounds = tuple[float, float]
 COMMON_PIXELS = 256 * 256
 """Areas of a map are counted as if it had this many pixels, so that its resolution does not matter."""
 SMALL_AREA = 10.0
-UNSURE = (0.4, 2.5)
-"""An interval from below the first to above the second times the measured area makes an outline unsure."""
-UNSURE_OUTLINE = "This outline is unsure: the true area may be less than half or more than twice what is measured."
+UNSURE = (0.3, 3.0)
+"""An interval that reaches below the first or above the second times the measured area makes an outline unsure."""
+UNSURE_OUTLINE = "This outline is unsure"
 
 
 @dataclass(frozen=True)
@@ -50,21 +49,37 @@ class AreaBoundsOfMask:
     coverage: float
     total: AreaBounds
     regions: tuple[AreaBounds, ...]
-    measured_px: float = 0.0
+    measured_px: float
 
     @property
     def is_unsure(self) -> bool:
         """Whether the interval is so wide that the outline itself is unsure."""
-        low, high = (one / self.measured_px if self.measured_px else 1.0 for one in self.total.px)
-        return low < UNSURE[0] or high > UNSURE[1]
+        return is_unsure(self.total.px, self.measured_px)
+
+    @property
+    def unsure_words(self) -> str | None:
+        """One sentence where the outline is unsure, else ``None``."""
+        if not self.is_unsure:
+            return None
+        low, high = (end / self.measured_px for end in self.total.px)
+        return (
+            f"{UNSURE_OUTLINE}: its true area may be anything from {low:.1f} to {high:.1f} times the measured one (in "
+            f"{100 * self.coverage:g} % of images)."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The values, of types that JSON has."""
         return {
             "coverage": self.coverage,
+            "unsure": self.is_unsure,
             **self.total.to_dict(),
             "regions": [one.to_dict() for one in self.regions],
         }
+
+
+def is_unsure(interval: Sequence[float], measured: float) -> bool:
+    """Whether an interval, low and high, reaches so far from the measured area that the outline is unsure."""
+    return interval[0] < UNSURE[0] * measured or interval[1] > UNSURE[1] * measured
 
 
 def map_spread(probability: NDArray[np.float32], levels: tuple[float, float]) -> float:
@@ -77,12 +92,6 @@ def map_spread(probability: NDArray[np.float32], levels: tuple[float, float]) ->
     return log(wide / narrow)
 
 
-def head_px(pixels: NDArray[np.float32]) -> int:
-    """Pixels of the box of the head in a slice ``[rows, cols]``: no tumor can be larger."""
-    box = content_box(pixels)
-    return box.height * box.width
-
-
 def area_bounds(
     known: AreaInterval | None, regions: Sequence[Region], spread: float = 1.0, most_px: float = inf
 ) -> AreaBoundsOfMask | None:
@@ -92,12 +101,13 @@ def area_bounds(
         known: of the manifest.
         regions: whose areas are meant.
         spread: of the map the regions come from; see :class:`tumorlens.inference.manifest.AreaInterval`.
-        most_px: pixels of the head: no interval of one region or of all reaches beyond.
+        most_px: pixels of the head: no interval of one region or of all reaches beyond, but to what is outlined.
     """
     if known is None or not regions:
         return None
     measured = sum(one.area_px for one in regions)
-    factors = known.low**spread, min(known.high**spread, max(1.0, most_px / measured))
+    widest = max(1.0, most_px / measured)
+    factors = min(known.low**spread, 1.0), min(max(known.high**spread, 1.0), widest)
     areas = [one.area_mm2 for one in regions]
     in_mm2 = None if None in areas else sum(one for one in areas if one is not None)
     return AreaBoundsOfMask(

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tumorlens.inference.areas import is_unsure
+
 SCHEMA_VERSION = "3.0"
 NOTICE = "Research use, not a medical device."
 DECIMALS = 6
@@ -71,6 +73,7 @@ class AreaIntervalDocument(AreaBoundsDocument):
     """Interval of the area of all regions, and of each."""
 
     coverage: float = Field(gt=0, lt=1, description="Share of images whose true area lies in such an interval.")
+    unsure: bool = Field(description="Whether the interval is so wide that the outline itself is unsure.")
     regions: list[AreaBoundsDocument] = Field(description="Of each region, in the order of regions.")
 
 
@@ -116,9 +119,9 @@ class FindingsDocument(_Part):
 
     tumor_probability: float = Field(ge=0, le=1, description="Calibrated probability that a tumor shows.")
     kind_probabilities: dict[str, float] = Field(description="Of each kind, given that there is a tumor.")
+    kind_uncertain: bool = Field(description="Whether a tumor is suspected whose kind the slice does not tell.")
     looks_like: LooksLikeDocument
     unlike: UnlikeDocument
-    looked_for: str = Field(description="What was looked for, and how often it is found in scans like this one.")
     known: KnownLookDocument | None = Field(description="Null where nobody measured scans like this one.")
 
 
@@ -150,6 +153,10 @@ class AnalysisDocument(_Part):
         description="Classes that remain possible at the model's coverage, the likeliest first; empty where unknown."
     )
     trust: str | None = Field(description="A sentence where the label alone should not be trusted.")
+    looked_for: str | None = Field(
+        description="What was looked for, and how often it is found in scans like this one; null where a tumor is "
+        "suspected in a scan that is like those that the model knows, or where refused."
+    )
     findings: FindingsDocument | None = Field(description="Null where refused, or where a classifier answered.")
     regions: list[RegionDocument] = Field(description="Largest first; empty where there is no tumor.")
     area_interval: AreaIntervalDocument | None = Field(description="Null where nothing is outlined, or nobody knows.")
@@ -159,32 +166,40 @@ class AnalysisDocument(_Part):
     timings_s: dict[str, float] = Field(description="Seconds spent in each step; differ from run to run.")
 
     @property
-    def looked_for(self) -> str | None:
-        """What was looked for and how often it is found in such scans, where nothing was found or all is open."""
-        if self.findings is None or not (self.label == "no_tumor" or self.findings.unlike.flagged):
-            return None
-        return self.findings.looked_for
+    def is_unlike(self) -> bool:
+        """Whether the scan is unlike those that the model knows, so that no class is ruled out."""
+        return self.findings is not None and self.findings.unlike.flagged
+
+    @property
+    def answer(self) -> str | None:
+        """The answer as a word or two for tables: the label, but where that alone would say too much."""
+        if self.is_unlike:
+            return f"not sure ({self.label})"
+        if self.label == "no_tumor" and len(self.prediction_set) > 1:
+            return "no_tumor, unsure"
+        if self.findings is not None and self.findings.kind_uncertain:
+            return "tumor, kind uncertain"
+        return self.label
 
 
 def current_values(text: str | bytes) -> dict[str, Any]:
     """The values of a document of this or an earlier version, as the present version has them.
 
-    Version 1.0 knew no gate, no prediction set and no interval of areas; 2.0 no reader's findings.
+    Version 1.0 knew no gate, no prediction set and no interval of areas; 2.0 no reader's findings, and nothing of what
+    was looked for.
     """
     values: dict[str, Any] = json.loads(text)
-    missing: dict[str, Any] = {}
-    if values.get("schema_version") == "1.0":
-        missing = {
-            "status": "answered",
-            "reason": None,
-            "gate_score": None,
-            "prediction_set": [],
-            "trust": None,
-            "area_interval": None,
-        }
-    elif values.get("schema_version") != "2.0":
+    version = values.get("schema_version")
+    if version not in ("1.0", "2.0"):
         return values
-    merged = {**values, **missing, "findings": None, "schema_version": SCHEMA_VERSION}
+    merged = {**values, "looked_for": None, "findings": None, "schema_version": SCHEMA_VERSION}
+    if version == "1.0":
+        merged |= {"status": "answered", "reason": None, "gate_score": None, "prediction_set": [], "trust": None}
+        merged["area_interval"] = None
+    elif merged.get("area_interval") is not None:
+        measured = sum(one["area_px"] for one in merged["regions"])
+        unsure = is_unsure(merged["area_interval"]["px"], measured)
+        merged["area_interval"] = {**merged["area_interval"], "unsure": unsure}
     return {name: merged[name] for name in AnalysisDocument.model_fields if name in merged}
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tumorlens.inference.manifest import KnownLook, Manifest
 from tumorlens.inference.reader import Reading
+from tumorlens.labels import label_title
 
 LOOK_NAMES = {"t1": "T1", "t1c": "T1 with contrast", "t2": "T2", "flair": "FLAIR"}
 UNLIKE = "This scan is unlike those that the model knows, so its answer may mean nothing: every class remains possible."
+NOT_MEASURED = "How many tumors it finds in scans like this one was not measured."
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Findings:
         tumor_logit: of a tumor, before calibration.
         tumor_probability: calibrated probability that a tumor shows.
         kind_probabilities: of each kind, given that there is a tumor.
+        kind_uncertain: whether a tumor was called whose kind no probability settles.
         sequence: what the slice looks most like (``t1``, ``t1c``, ``t2``, ``flair``), judged by the network.
         stripped: whether it looks skull-stripped.
         unlike: how far its features lie from those that the reader knows.
@@ -31,6 +35,7 @@ class Findings:
     tumor_logit: float
     tumor_probability: float
     kind_probabilities: dict[str, float]
+    kind_uncertain: bool
     sequence: str
     stripped: bool
     unlike: float
@@ -38,27 +43,14 @@ class Findings:
     is_unlike: bool
     look: KnownLook | None
 
-    @property
-    def looks_like(self) -> str:
-        """What the slice looks like, for people, such as ``"T2, whole head"``."""
-        return f"{LOOK_NAMES[self.sequence]}, {'skull-stripped' if self.stripped else 'whole head'}"
-
-    @property
-    def looked_for(self) -> str:
-        """What was looked for, and how often it is found in scans that look like this one."""
-        asked = (
-            "The model looked for glioma, meningioma and pituitary tumor in this one slice, and for no other disease."
-        )
-        return f"{asked} {sensitivity_words(self.look)}"
-
     def to_dict(self) -> dict[str, Any]:
         """The values, of types that JSON has."""
         return {
             "tumor_probability": self.tumor_probability,
             "kind_probabilities": dict(self.kind_probabilities),
+            "kind_uncertain": self.kind_uncertain,
             "looks_like": {"sequence": self.sequence, "stripped": self.stripped},
             "unlike": {"score": self.unlike, "threshold": self.unlike_threshold, "flagged": self.is_unlike},
-            "looked_for": self.looked_for,
             "known": None if self.look is None else self.look.model_dump(mode="json"),
         }
 
@@ -70,6 +62,7 @@ def findings_of(reading: Reading, manifest: Manifest) -> Findings:
         tumor_logit=reading.tumor_logit,
         tumor_probability=reading.tumor_probability,
         kind_probabilities=reading.kind_probabilities,
+        kind_uncertain=reading.kind_uncertain,
         sequence=reading.sequence,
         stripped=reading.stripped,
         unlike=reading.unlike,
@@ -79,20 +72,35 @@ def findings_of(reading: Reading, manifest: Manifest) -> Findings:
     )
 
 
-def look_title(look: KnownLook) -> str:
+def look_title(sequence: str | None, stripped: bool | None) -> str:
     """Name of a look for people, such as ``"T2, skull-stripped"``."""
-    sequence = "All sequences" if look.sequence is None else LOOK_NAMES[look.sequence]
-    if look.stripped is None:
-        return sequence
-    return f"{sequence}, {'skull-stripped' if look.stripped else 'whole head'}"
+    head = {None: "", True: "skull-stripped", False: "whole head"}[stripped]
+    words = "all sequences together" if sequence is None else LOOK_NAMES[sequence]
+    return f"{words}, {head}" if head else words
 
 
-def sensitivity_words(look: KnownLook | None) -> str:
-    """How many tumors the model finds in scans of a look, in one sentence."""
-    if look is None or look.sensitivity is None or look.sensitivity_interval is None:
-        return "How many tumors it finds in scans like this one was not measured."
-    low, high = look.sensitivity_interval
-    return (
-        f"In scans that look like this one ({look_title(look)}), of collections that taught it nothing, it found "
-        f"{100 * look.sensitivity:.0f} of 100 slices with a tumor (95 % interval {100 * low:.0f} to {100 * high:.0f})."
-    )
+def looked_for(labels: Sequence[str], findings: Findings | None) -> str:
+    """What was looked for in a slice, and how often it is found in scans like this one.
+
+    Args:
+        labels: of all classes that the model can answer.
+        findings: of a reader; ``None`` where a classifier answered, whose sensitivity nobody measured by look.
+    """
+    kinds = [label_title(one).lower() for one in labels if one != "no_tumor"]
+    named = " and ".join([", ".join(kinds[:-1]), kinds[-1]] if len(kinds) > 1 else kinds)
+    asked = f"The model looked for {named} in this one slice, and for no other disease."
+    return f"{asked} {NOT_MEASURED if findings is None else _sensitivity(findings)}"
+
+
+def _sensitivity(findings: Findings) -> str:
+    look = findings.look
+    if findings.is_unlike or look is None or look.sensitivity is None:
+        return NOT_MEASURED
+    found = f"it found {100 * look.sensitivity:.0f} of 100 slices with a tumor"
+    if look.sensitivity_interval is not None:
+        low, high = look.sensitivity_interval
+        found = f"{found} (95 % interval {100 * low:.0f} to {100 * high:.0f})"
+    like = f"In scans that look like this one ({look_title(look.sequence, look.stripped)})"
+    if look.sequence is None:
+        like = f"In scans of {look_title(look.sequence, look.stripped)}"
+    return f"{like}, of collections that taught it nothing, {found}."

@@ -141,7 +141,7 @@ class ReadingRules(_Part):
         mask_threshold: a pixel above this probability is tumor.
         unlike_threshold: a slice whose ``unlike`` is above this is unlike those that the reader knows.
         views: views of a slice whose answers are averaged.
-        turns_when_doubtful: whether quarter turns are asked too where the probability lies within ``doubt``.
+        turns_when_doubtful: whether quarter turns are asked too, in all views, where ``doubt`` holds.
         fitted_on: which slices chose all this, in words.
         known: how it did on scans of each look.
     """
@@ -171,12 +171,14 @@ class ReadingRules(_Part):
         return self
 
     def look(self, sequence: str | None, stripped: bool | None) -> KnownLook | None:
-        """The figures of the closest look: of this sequence and stripping, of this sequence, or of all."""
-        for wanted in ((sequence, stripped), (sequence, None), (None, None)):
-            for one in self.known:
-                if (one.sequence, one.stripped) == wanted:
-                    return one
-        return None
+        """The figures of the closest look: of this sequence and stripping, of this sequence, or of all.
+
+        One whose sensitivity was measured goes before a closer one whose was not.
+        """
+        wanted = ((sequence, stripped), (sequence, None), (None, None))
+        close = [one for look in wanted for one in self.known if (one.sequence, one.stripped) == look]
+        measured = [one for one in close if one.sensitivity is not None]
+        return next(iter(measured or close), None)
 
 
 class Member(_Part):

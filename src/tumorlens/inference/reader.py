@@ -21,6 +21,7 @@ from tumorlens.preprocessing import Prepared
 from tumorlens.scan import Scan
 
 SEQUENCES = ("t1", "t1c", "t2", "flair")
+AVERAGED = ("tumor_logit", "kind_logits", "mask")
 KIND_NAMED_FROM = 0.5
 """A kind is named where its probability, given a tumor, is at least this."""
 
@@ -58,6 +59,11 @@ class Reading:
     look: KnownLook | None
 
     @property
+    def kind_uncertain(self) -> bool:
+        """Whether there is a tumor, and no kind is likely enough to name it."""
+        return self.label == UnknownTumor.TUMOR
+
+    @property
     def probabilities(self) -> dict[str, float]:
         """Probability of each kind and of no tumor, adding up to 1."""
         found = {name: self.tumor_probability * value for name, value in self.kind_probabilities.items()}
@@ -88,24 +94,30 @@ class Reader:
         return [self._reading(at, outputs, one) for at, one in enumerate(prepared)]
 
     def outputs(self, images: Floats) -> dict[str, Floats]:
-        """Averages over the manifest's views, by name; ``mask`` holds probabilities ``[batch, rows / s, cols / s]``."""
-        views = [self._view(images, mirrored=name == "mirror", turns=0) for name in self.rules.views]
-        return _mean(views)
+        """Outputs over the manifest's views, by name; ``mask`` holds probabilities ``[batch, rows / s, cols / s]``.
+
+        Tumor, kind and mask are averages. What the slice looks like, and how unlike it is, comes of the first view, on
+        which the threshold was fitted.
+        """
+        views = self._views(images, turns=0)
+        return {**views[0], **_mean(views)}
 
     def _look_again(self, images: Floats, outputs: dict[str, Floats]) -> None:
-        """Average in the quarter turns of the slices whose first answer is doubtful."""
+        """Average in the quarter turns, and their mirror images, of the slices whose first answer is doubtful."""
         low, high = self.rules.doubt
         first = self._tumor(outputs["tumor_logit"])
         doubtful = np.flatnonzero((first > low) & (first < high))
         if not len(doubtful):
             return
         chosen = images[doubtful]
-        turned = [self._view(chosen, mirrored=False, turns=turns) for turns in (1, 2, 3)]
-        before = {name: values[doubtful] for name, values in outputs.items()}
-        weight = float(len(self.rules.views))
-        for name, values in outputs.items():
-            total = before[name] * weight + sum(one[name] for one in turned)
-            values[doubtful] = total / (weight + len(turned))
+        upright = chosen.shape[2] == chosen.shape[3]
+        turned = [self._views(chosen, turns=turns) for turns in ((1, 2, 3) if upright else (2,))]
+        for name in AVERAGED:
+            values = [outputs[name][doubtful], *(_mean(views)[name] for views in turned)]
+            outputs[name][doubtful] = np.mean(values, axis=0)
+
+    def _views(self, images: Floats, *, turns: int) -> list[dict[str, Floats]]:
+        return [self._view(images, mirrored=name == "mirror", turns=turns) for name in self.rules.views]
 
     def _view(self, images: Floats, *, mirrored: bool, turns: int) -> dict[str, Floats]:
         seen = np.rot90(images, turns, axes=(2, 3))
@@ -197,7 +209,7 @@ def possible(tumor: float, kinds: dict[str, float], rules: ReadingRules, *, is_u
 
 
 def _mean(views: list[dict[str, Floats]]) -> dict[str, Floats]:
-    return {name: np.asarray(np.mean([one[name] for one in views], axis=0), dtype=np.float32) for name in views[0]}
+    return {name: np.asarray(np.mean([one[name] for one in views], axis=0), dtype=np.float32) for name in AVERAGED}
 
 
 def open_reader(folder: Path, threads: int = 0) -> Reader:

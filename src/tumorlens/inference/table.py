@@ -25,10 +25,13 @@ COLUMNS = (
     *(f"p_{name}" for name in CLASSES),
     "prediction_set",
     "gate_score",
+    "answer",
     "p_tumor",
     "looks_like",
     "unlike",
     *_MEASURED,
+    "trust",
+    "looked_for",
     "error",
 )
 
@@ -38,13 +41,15 @@ def summary_row(
 ) -> dict[str, Value]:
     """Values by column: the area is that of all regions, the lengths are those of the largest.
 
-    What the gate refused says so in ``error`` and has nothing measured.
+    ``answer`` is the label, but where that alone would say too much. What the gate refused says so in ``error`` and has
+    nothing measured.
     """
     row: dict[str, Value] = dict.fromkeys(COLUMNS)
     row |= {"path": path, "status": status, "error": error}
     if document is None:
         return row
-    row |= {"label": document.label, "confidence": document.confidence}
+    row |= {"label": document.label, "confidence": document.confidence, "answer": document.answer}
+    row |= {"trust": document.trust, "looked_for": document.looked_for}
     row |= {f"p_{name}": document.probabilities.get(name) for name in CLASSES}
     row |= {"prediction_set": " ".join(document.prediction_set) or None, "gate_score": document.gate_score}
     if document.findings is not None:

@@ -42,6 +42,31 @@ def content_box(pixels: NDArray[np.float32], margin: float = 0.02) -> Box:
     return _grown(fine or rough, margin, pixels.shape)
 
 
+def head_area(pixels: NDArray[np.float32]) -> int:
+    """Pixels within the outer border of the head: of the convex hull of what is bright in its box.
+
+    No tumor can be larger. Where no head is found, the pixels of the whole slice.
+
+    Args:
+        pixels: float32 ``[rows, cols]``, any intensity range.
+    """
+    box = content_box(pixels, margin=0.0)
+    if box == whole((pixels.shape[0], pixels.shape[1])):
+        return pixels.size
+    around = _grown(box, _ROUGH_MARGIN, pixels.shape)
+    part = pixels[around.slices]
+    scale = min(1.0, WORK_SIZE / max(part.shape))
+    size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
+    mask = _bright(np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.float32))
+    points = cv2.findNonZero(mask)
+    if points is None:
+        return box.height * box.width
+    # A hull runs through the centers of its pixels, half a pixel within their border.
+    hull = cv2.convexHull(points)
+    inside = cv2.contourArea(hull) + cv2.arcLength(hull, closed=True) / 2 + 1
+    return min(box.height * box.width, int(np.ceil(inside * part.size / mask.size)))
+
+
 def _look(pixels: NDArray[np.float32], within: Box) -> Box | None:
     part = pixels[within.slices]
     scale = min(1.0, WORK_SIZE / max(part.shape))
@@ -49,6 +74,10 @@ def _look(pixels: NDArray[np.float32], within: Box) -> Box | None:
     small = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
     inner = _trimmed(small)
     found = _largest(_bright(small[inner.slices]))
+    if found is None:
+        # A head of one value, or nothing but margins.
+        inner = whole((small.shape[0], small.shape[1]))
+        found = _largest(_bright(small))
     if found is None:
         return None
     left, top, width, height = found

@@ -12,12 +12,25 @@ from pathlib import Path
 from tumorlens.io.discover import SCAN_SUFFIXES
 from tumorlens.io.sniff import HEAD_BYTES, sniff_format
 from tumorlens.web.names import clean_name
-from tumorlens.web.problems import Problem, ProblemError
+from tumorlens.web.problems import Problem, ProblemError, problem
 from tumorlens.web.scratch import Scratch, remove
 
 MAX_RATIO = 100
 FREE_BYTES = 16 * 2**20
 """Inflated bytes up to which the ratio is not looked at: a small blank picture compresses well."""
+
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    UnicodeError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+)
+"""What the library raises for archives that are damaged, or made to be: an index out of range among it."""
 
 _CHUNK = 2**18
 _EOCD = struct.Struct("<4sHHHHIIH")
@@ -68,12 +81,12 @@ class Unpacker:
         try:
             _check_directory(self.path, self.limits.members)
             with zipfile.ZipFile(self.path) as archive:
-                files = [one for one in archive.infolist() if not one.is_dir()]
+                files = [one for one in archive.infolist() if not one.orig_filename.endswith("/")]
                 self._check(files)
                 for info in files:
-                    if not _is_clutter(info.filename):
-                        self._take(archive, info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError, ValueError) as error:
+                    if not _is_clutter(info.orig_filename):
+                        self._take_or_refuse(archive, info)
+        except DAMAGE as error:
             self.discard()
             raise ProblemError(
                 "unreadable", f"This ZIP archive is damaged ({type(error).__name__}): make it again."
@@ -110,6 +123,19 @@ class Unpacker:
                 raise ProblemError(
                     "unsupported", "This ZIP archive is not compressed by 'deflate': make it with ordinary settings."
                 )
+
+    def _take_or_refuse(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        """One member; a damaged one, or one whose name is no name, is refused alone."""
+        shown = member_name(info.orig_filename) or "a file without a name"
+        if "\0" in info.orig_filename or not info.filename.strip():
+            why = "The name of this file in the ZIP archive is no name of a file: rename it and make the archive again."
+            self.refused.append((shown, problem("unsupported", why)))
+            return
+        try:
+            self._take(archive, info)
+        except DAMAGE as error:
+            why = f"This file of the ZIP archive is damaged ({type(error).__name__}): make the archive again."
+            self.refused.append((shown, problem("unreadable", why)))
 
     def _take(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
         name = member_name(info.filename)
@@ -173,7 +199,7 @@ def _check_directory(path: Path, members: int) -> None:
 
 def _is_unsafe(name: str) -> bool:
     parts = re.split(r"[/\\]", name)
-    return name.startswith(("/", "\\")) or ".." in parts or bool(re.match(r"[A-Za-z]:", name)) or "\0" in name
+    return name.startswith(("/", "\\")) or ".." in parts or bool(re.match(r"[A-Za-z]:", name))
 
 
 def _is_clutter(name: str) -> bool:

@@ -38,7 +38,7 @@ class Finished:
         """
         found = mask_of(self.document)
         if found is None:
-            why = "The gate refused this scan" if self.document.label is None else "No tumor was detected in this scan"
+            why = "The gate refused this scan" if self.document.label is None else "Nothing was outlined in this scan"
             raise ProblemError("not-found", f"{why}, so it has no mask.")
         return found
 

@@ -9,10 +9,11 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.inference.analysis import label_title
 from tumorlens.inference.areas import area_text
 from tumorlens.inference.document import NOTICE, AnalysisDocument, RegionDocument
+from tumorlens.inference.findings import look_title
 from tumorlens.io import draw_overlay, encode_png
+from tumorlens.labels import label_title
 from tumorlens.web.findings import mask_of
 from tumorlens.web.render import Finished, display
 
@@ -51,7 +52,7 @@ def report_html(finished: Finished) -> bytes:
         _pictures(finished),
         "<h2>Probabilities</h2>" + _probabilities(document),
         "" if document.trust is None else f'<p class="trust">{escape(document.trust)}</p>',
-        "" if document.looked_for is None else f"<p>{escape(document.looked_for)}</p>",
+        "" if document.looked_for is None else f'<p class="looked">{escape(document.looked_for)}</p>',
         "<h2>Measurements</h2>" + _measurements(document),
         _warnings(document),
         _correction(finished),
@@ -109,12 +110,23 @@ def _probabilities(document: AnalysisDocument) -> str:
         f'<td><meter min="0" max="1" value="{value:.4f}">{value:.1%}</meter></td><td>{value:.1%}</td></tr>'
         for name, value in sorted(document.probabilities.items(), key=lambda item: -item[1])
     )
-    return f"<table>{rows}</table>"
+    return f"<table>{rows}</table>{_findings(document)}"
+
+
+def _findings(document: AnalysisDocument) -> str:
+    """What a reader says of tumor and kind apart, and what the slice looks like to it."""
+    found = document.findings
+    if found is None:
+        return ""
+    kinds = ", ".join(f"{label_title(name).lower()} {value:.1%}" for name, value in found.kind_probabilities.items())
+    look = look_title(found.looks_like.sequence, found.looks_like.stripped)
+    said = f"Probability of a tumor {found.tumor_probability:.1%}. If there is one: {kinds}."
+    return f"<p>{escape(said)} The slice looks like: {escape(look)}, as the model judges.</p>"
 
 
 def _measurements(document: AnalysisDocument) -> str:
     if not document.regions:
-        return "<p>Nothing was outlined, so nothing is measured.</p>"
+        return "<p>Nothing was outlined, so nothing is measured. That is no proof that there is nothing.</p>"
     unit = "px" if document.spacing_mm is None else "mm"
     heads = ("Region", "Area", "Perimeter", "Width", "Height", "Longest diameter", "Circularity")
     rows = "".join(_region_row(number, one, unit) for number, one in enumerate(document.regions, 1))

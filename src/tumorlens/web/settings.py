@@ -53,7 +53,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     token: str | None = field(default=None, repr=False)
     jobs: int = field(default_factory=default_jobs)
-    queue: int = 64
+    queue: int = 128
     queue_bytes: int = 2048 * MEBIBYTE
     max_file_bytes: int = 200 * MEBIBYTE
     max_files: int = 100

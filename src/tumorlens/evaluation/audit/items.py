@@ -31,6 +31,7 @@ class Item:
         label: class by the layout, ``""`` where there is none.
         part: published part (a folder such as ``"Training"``), ``""`` where there is none.
         group: patient or group where the collection states it, else ``None``.
+        source: collection of origin where a collection gathers several, else ``""``.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Item:
     label: str = ""
     part: str = ""
     group: str | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _published(root: Path, known: str | None) -> Collection | None:
 
 def _from_collection(collection: Collection) -> Listing:
     items = [
-        Item(record.id, record.path, str(record.label), record.part, record.group)
+        Item(record.id, record.path, str(record.label), record.part, record.group, record.source or "")
         for record in sorted(collection, key=lambda record: natural_key(record.id))
     ]
     parts = sorted({item.part for item in items})

@@ -49,6 +49,7 @@ def headlines(audit: Audit) -> list[str]:
         lines += _overlap_lines(audit, audit.overlap, f"the part '{audit.listing.train}'", "test images")
     for other, one in zip(audit.others, audit.against, strict=True):
         lines += _overlap_lines(audit, one, f"the collection '{other.name}'", "images")
+    lines += audit.sources.warnings
     surest = [pair for pair in audit.conflicts if strong(pair)]
     if audit.conflicts:
         lines.append(
@@ -111,6 +112,7 @@ def page(audit: Audit) -> str:
         ("labels", "Doubtful labels", _label_section(audit, pictures)),
         ("quality", "Odd images", _quality_section(audit, pictures)),
         ("classes", "Class balance", _balance_section(audit)),
+        ("sources", "Classes and their sources", _source_section(audit)),
         ("fingerprints", "What the files give away", _fingerprint_section(audit)),
         ("method", "How this was measured", _method_section(audit)),
     ]
@@ -145,6 +147,25 @@ def page(audit: Audit) -> str:
 </body>
 </html>
 """
+
+
+def _source_section(audit: Audit) -> str:
+    found = audit.sources
+    rows = [
+        [label, ", ".join(f"{source} ({number:,})" for source, number in those.items())]
+        for label, those in found.counts.items()
+    ]
+    if not rows:
+        return ""
+    said = "".join(f"<li>{escape(line)}</li>" for line in found.warnings)
+    tie = "" if found.association is None else f"<p>Cramér's V of class and source: {found.association:.2f}.</p>"
+    probes = [
+        [f"the {one.asked}", percent(one.balanced_accuracy), percent(one.chance), f"{one.images:,}"]
+        for one in found.probes
+    ]
+    asked = ["Background, border, histogram, frequencies tell", "Mean recall", "By chance", "Images"]
+    table = _table(asked, probes) if probes else ""
+    return f"<ul>{said}</ul>" * bool(said) + _table(["Class", "Sources it stands on"], rows) + tie + table
 
 
 def _tiles(audit: Audit) -> str:

@@ -18,6 +18,7 @@ from tumorlens.evaluation.audit.labels import LabelCheck, check_labels
 from tumorlens.evaluation.audit.leaks import Overlap, leak_free_split, measure_overlap
 from tumorlens.evaluation.audit.pairs import Kind, Pair, find_pairs
 from tumorlens.evaluation.audit.quality import Oddity, odd_images
+from tumorlens.evaluation.audit.sources import SourceCheck, check_sources
 from tumorlens.evaluation.audit.store import Descriptors, describe
 from tumorlens.evaluation.audit.subjects import group_subjects
 
@@ -59,6 +60,7 @@ class Audit:
         labels: labels in doubt.
         oddities: images that do not belong.
         fingerprints: facts of the files that predict the class.
+        sources: classes and the sources they stand on, of all folders together.
         split: leak-free split, or ``None`` without a training and a test part.
         seconds: wall time of each step.
     """
@@ -76,6 +78,7 @@ class Audit:
     labels: LabelCheck
     oddities: tuple[Oddity, ...]
     fingerprints: tuple[Fingerprint, ...]
+    sources: SourceCheck
     split: Split | None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -147,6 +150,11 @@ def run_audit(
     clock.lap("checking labels and fingerprints")
     oddities = odd_images(mine, paths[: len(listing)], progress)
     clock.lap("checking quality")
+    progress("Checking sources", 0, 1)
+    origins = np.array([item.source or listings[at].name for item, at in zip(items, source, strict=True)])
+    origin = check_sources(paths, labels, origins, cluster)
+    progress("Checking sources", 1, 1)
+    clock.lap("checking sources")
     order = [(item.part, str(Path(item.id).parent)) for item in items[: len(listing)]]
     subject = np.arange(len(items))
     subject[own] = group_subjects(mine, order, pairs=[pair for pair in pairs if pair.second < len(listing)])
@@ -170,6 +178,7 @@ def run_audit(
         labels=checked,
         oddities=tuple(oddities),
         fingerprints=prints,
+        sources=origin,
         split=split,
         seconds=clock.seconds,
     )

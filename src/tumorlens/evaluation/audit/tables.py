@@ -194,6 +194,20 @@ def summary(audit: Audit) -> dict[str, Any]:
             }
             for one in audit.fingerprints
         ],
+        "sources": {
+            "by_class": audit.sources.counts,
+            "association": None if audit.sources.association is None else round(audit.sources.association, 4),
+            "probes": [
+                {
+                    "asked": one.asked,
+                    "balanced_accuracy": _number(one.balanced_accuracy),
+                    "chance": _number(one.chance),
+                    "images": one.images,
+                }
+                for one in audit.sources.probes
+            ],
+            "warnings": audit.sources.warnings,
+        },
         "leak_free_split": _split_numbers(audit),
         "seconds": audit.seconds,
     }

@@ -1,7 +1,8 @@
 """A timm encoder under a small feature pyramid: a mask head, a tumor head that sees it, and a kind head.
 
 Feature pyramid: T.-Y. Lin et al., CVPR 2017, doi:10.1109/CVPR.2017.106. A tumor must be pointed at: the tumor head sees
-the strongest cells of a coarse mask beside pooled features, for a mask cannot be read off the look of a collection.
+the strongest cells of a coarse mask and the features at these places, and nothing of the picture as a whole, for a mask
+cannot be read off the look of a collection.
 """
 
 from __future__ import annotations
@@ -88,9 +89,7 @@ class PyramidReader(BackboneNetwork):
         self.mask = nn.Conv2d(fine[1], 1, 3, padding=1)
         self.embedding_size = levels[4] + width
         self.dropout = nn.Dropout(dropout)
-        self.tumor = nn.Sequential(
-            nn.Linear(self.embedding_size + cells, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, 1)
-        )
+        self.tumor = nn.Sequential(nn.Linear(width + cells, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, 1))
         self.kind = nn.Linear(levels[4] + 2 * width, outputs)
         self.look = nn.Linear(levels[2] + levels[4], SEQUENCES + 1)
 
@@ -112,10 +111,9 @@ class PyramidReader(BackboneNetwork):
         pooled = deepest.mean(dim=(2, 3))
         embedding = torch.cat([pooled, maps.mean(dim=(2, 3))], dim=1)
         strongest = coarse.flatten(1).topk(self.cells, dim=1).values
-        tumor = self.tumor(torch.cat([self.dropout(embedding), strongest], dim=1))[:, 0]
-
-        attention = coarse.detach().sigmoid() + 1e-3
-        inside = (maps * attention).sum(dim=(2, 3)) / attention.sum(dim=(2, 3))
+        attention = coarse.detach().flatten(2).softmax(dim=2)
+        inside = (maps.flatten(2) * attention).sum(dim=2)
+        tumor = self.tumor(torch.cat([self.dropout(inside), strongest], dim=1))[:, 0]
         kind = self.kind(self.dropout(torch.cat([embedding, inside], dim=1)))
         look = self.look(torch.cat([eighth.mean(dim=(2, 3)), pooled], dim=1).detach())
         return {

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.augmentation.contrast import ContrastMap
-from tumorlens.augmentation.implant import Implant
+from tumorlens.augmentation.implant import LEAST_VISIBLE, Implant, visibility
 from tumorlens.augmentation.picture import PictureChange
 from tumorlens.augmentation.pipeline import Augmentation, Sample
 from tumorlens.augmentation.stripping import Stripping
@@ -23,6 +23,7 @@ from tumorlens.training.reader.recipe import ReaderRecipe
 
 SEQUENCE_NAMES = ("t1", "t1c", "t2", "flair")
 UNKNOWN = -1
+MOST = 4.0
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class Draws:
             moved, changed = draw.stripping.apply(image, mask)
             image, mask = moved, mask if changed is None else changed
         if draw.contrast is not None:
-            image = draw.contrast.apply(image)
+            image = self._remapped(image, mask, draw.contrast, hidden=tumor and not masked)
         if draw.turns:
             image, mask = (np.ascontiguousarray(np.rot90(one, draw.turns)) for one in (image, mask))
         if image.shape[0] != size:
@@ -175,6 +176,18 @@ class Draws:
         image, moved_mask = draw.picture.apply(image, moved_mask)
         assert moved_mask is not None
         return Drawn(image, moved_mask, masked, whole, tumor, kind, self._sequence(draw), self._stripped(draw))
+
+    def _remapped(
+        self, image: NDArray[np.float32], mask: NDArray[np.float32], curve: ContrastMap, *, hidden: bool
+    ) -> NDArray[np.float32]:
+        """The image under a curve, unless that hides its tumor: where the mask is unknown, only a rising curve may."""
+        if hidden:
+            return curve.apply(image) if curve.is_rising else image
+        changed = curve.apply(image)
+        if not mask.any():
+            return changed
+        before, after = (visibility(one, mask, one) for one in (image, changed))
+        return changed if after >= min(LEAST_VISIBLE, 0.5 * before) else image
 
     def _image(self, index: int) -> NDArray[np.float32]:
         return np.asarray(self.pool.images[index], dtype=np.float32) / np.float32(255)
@@ -197,7 +210,26 @@ def stratum_weights(pool: Pool, recipe: ReaderRecipe) -> NDArray[np.float64]:
     names = [one.stratum for one in pool.items]
     counts = Counter(names)
     factors = {name: recipe.sampling.factor(name) * counts[name] ** (recipe.sampling.power - 1.0) for name in counts}
-    return np.array([factors[name] for name in names], dtype=np.float64)
+    weights = np.array([factors[name] for name in names], dtype=np.float64)
+    return balanced_looks(pool, weights) if recipe.sampling.balance_looks else weights
+
+
+def balanced_looks(pool: Pool, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights that draw every look (sequence and stripping) as often without a tumor as with one, as far as they can.
+
+    A look that is drawn with tumors mostly would stand for one. The tumor-free slices of a look are drawn up to
+    :data:`MOST` times as often, or as seldom.
+    """
+    looks = np.array([f"{one.record.sequence or 'unknown'} {one.record.stripped}" for one in pool.items])
+    tumor = np.array([one.record.is_tumor for one in pool.items])
+    shown, free = weights[tumor].sum(), weights[~tumor].sum()
+    balanced = weights.copy()
+    for look in np.unique(looks):
+        mine = looks == look
+        with_tumor, without = weights[mine & tumor].sum() / shown, weights[mine & ~tumor].sum() / free
+        if with_tumor and without:
+            balanced[mine & ~tumor] *= np.clip(with_tumor / without, 1 / MOST, MOST)
+    return balanced
 
 
 def _chances(weights: NDArray[np.float64]) -> NDArray[np.float64]:

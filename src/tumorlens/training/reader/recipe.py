@@ -46,6 +46,7 @@ class SamplingRecipe(Part):
         weights: factors on strata, patterns of ``COLLECTION:ORIGIN/SEQUENCE/LABEL``; all that match multiply.
         near: slices without a tumor this close (in slices of their volume) to one with a tumor are not drawn: it may
             reach into them.
+        balance_looks: draw every sequence, stripped or not, as often without a tumor as with one, as far as it can be.
         mixed: share of the draws of a slice with several sequences that show a blend of two of them.
     """
 
@@ -53,6 +54,7 @@ class SamplingRecipe(Part):
     power: float = Field(default=0.5, ge=0, le=1)
     weights: dict[str, float] = Field(default_factory=dict)
     near: int = Field(default=2, ge=0)
+    balance_looks: bool = False
     mixed: float = Field(default=0.0, ge=0, le=1)
 
     def factor(self, stratum: str) -> float:

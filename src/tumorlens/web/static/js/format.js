@@ -50,6 +50,15 @@ export function when(iso) {
   return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" })}, ${time}`;
 }
 
+/** The answer in a word or two, which says no more than is known: a scan that is unlike those known is no answer. */
+export function answerName(analysis) {
+  const { label, findings, prediction_set: possible } = analysis;
+  if (findings?.unlike.flagged) return t("answer.unlike");
+  if (findings?.kind_uncertain) return t("answer.kind");
+  if (label === "no_tumor") return t(possible.length > 1 ? "answer.open" : "answer.no_tumor");
+  return className(label);
+}
+
 /** A class as people call it, also one that only a certain model knows; null is a scan that the gate refused. */
 export function className(label) {
   if (label === null) return t("phase.refused");

@@ -13,6 +13,13 @@ const EN = {
   "class.pituitary": "Pituitary tumor",
   "class.no_tumor": "No tumor",
 
+  "look.t1": "T1",
+  "look.t1c": "T1 with contrast",
+  "look.t2": "T2",
+  "look.flair": "FLAIR",
+  "look.whole": "{sequence}, whole head (as the model judges)",
+  "look.stripped": "{sequence}, skull-stripped (as the model judges)",
+
   "unit.mm": "mm",
   "unit.mm2": "mm\u00b2",
   "unit.px": "px",
@@ -80,7 +87,13 @@ const EN = {
   "answer.confidence": "Confidence",
   "answer.probabilities": "Probabilities",
   "answer.none":
-    "Nothing was outlined or measured, since no tumor was found. That is no proof that there is none.",
+    "Nothing was outlined or measured. That is no proof that there is no tumor.",
+  "answer.unlike": "Not sure: unlike known scans",
+  "answer.kind": "Tumor, kind uncertain",
+  "answer.no_tumor": "No tumor detected",
+  "answer.open": "No tumor detected, but possible",
+  "answer.tumor": "Any tumor",
+  "answer.given": "If there is a tumor",
   "answer.spoken": "{name}: {message}",
 
   "show.scan": "Scan",
@@ -158,7 +171,8 @@ const EN = {
   "measure.model": "Model's outline",
   "measure.corrected": "Corrected by hand",
   "measure.corrected.by": "Corrected by {author}",
-  "measure.no_tumor": "No tumor detected, so there is nothing to measure.",
+  "measure.no_tumor": "Nothing was outlined, so there is nothing to measure.",
+  "measure.unsure": "This outline is unsure.",
   "measure.nothing": "No outline was found, so there is nothing to measure.",
 
   "download.title": "Download",
@@ -186,6 +200,8 @@ const EN = {
   "about.time": "Time taken",
   "about.score": "Brain MRI",
   "about.gate": "Gate",
+  "about.reading": "Reader",
+  "about.look": "Looks like",
   "about.classification": "Classifier",
   "about.segmentation": "Segmenter",
   "about.digest": "SHA-256",

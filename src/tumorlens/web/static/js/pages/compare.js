@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { h, replace } from "../dom.js";
-import { className, number, percent, signed, when } from "../format.js";
+import { answerName, number, percent, signed, when } from "../format.js";
 import { icon } from "../icons.js";
 import { iconButton, showBar } from "../viewer/controls.js";
 import { regionsOf, totalArea } from "../panels/measurements.js";
@@ -87,7 +87,7 @@ function side(entry, at, { view, viewers, pick }) {
         h(
           "option",
           { value: one.key, selected: one === entry },
-          `${one.name} \u2013 ${className(one.item.analysis.label)}`,
+          `${one.name} \u2013 ${answerName(one.item.analysis)}`,
         ),
       ),
   );
@@ -107,7 +107,7 @@ function side(entry, at, { view, viewers, pick }) {
     return frame;
   }
   const viewer = new Viewer({
-    label: t("viewer.of", { name: entry.name, answer: className(entry.item.analysis.label) }),
+    label: t("viewer.of", { name: entry.name, answer: answerName(entry.item.analysis) }),
     view,
     onView: () => viewers.forEach((one) => one.invalidate()),
     onState: () => sync(),

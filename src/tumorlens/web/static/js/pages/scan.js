@@ -3,7 +3,7 @@
 import * as api from "../api.js";
 import { confirm } from "../dialog.js";
 import { h, replace } from "../dom.js";
-import { className } from "../format.js";
+import { answerName } from "../format.js";
 import { icon } from "../icons.js";
 import { answerCard } from "../panels/answer.js";
 import { aboutCard, downloadsCard, noteCard } from "../panels/details.js";
@@ -223,7 +223,7 @@ class ScanPage {
   #renderViewer() {
     const { item } = this.entry;
     const viewer = new Viewer({
-      label: t("viewer.of", { name: this.entry.name, answer: className(item.analysis.label) }),
+      label: t("viewer.of", { name: this.entry.name, answer: answerName(item.analysis) }),
       onState: () => this.#sync(),
       onView: () => {},
     });

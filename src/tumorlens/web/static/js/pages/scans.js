@@ -3,7 +3,7 @@
 import * as api from "../api.js";
 import { confirm } from "../dialog.js";
 import { h, replace } from "../dom.js";
-import { className, percent, quantity, when } from "../format.js";
+import { answerName, className, percent, quantity, when } from "../format.js";
 import { icon } from "../icons.js";
 import { regionsOf, totalArea } from "../panels/measurements.js";
 import { statusText } from "../panels/rail.js";
@@ -138,7 +138,8 @@ class ScansPage {
     const matches = (one) =>
       !query ||
       one.name.toLowerCase().includes(query) ||
-      (one.item?.analysis && className(one.item.analysis.label).toLowerCase().includes(query));
+      (one.item?.analysis && words(one.item.analysis).toLowerCase().includes(query));
+    const words = (analysis) => `${answerName(analysis)} ${className(analysis.label)}`;
     const own = session.all().filter(matches);
     if (!this.store) return own;
     const keys = new Set(this.found.map((one) => one.key));
@@ -204,7 +205,7 @@ class ScansPage {
         "td",
         { class: "c-answer" },
         analysis
-          ? className(analysis.label)
+          ? answerName(analysis)
           : phase === "failed"
             ? h("span", { class: "bad" }, entry.problem?.message ?? t("phase.failed"))
             : statusText(entry),

@@ -7,7 +7,7 @@ import { t } from "../strings.js";
 
 export function answerCard(item) {
   const { analysis } = item;
-  // What was not found is no good news: it has the color of everything else.
+  // What was not found is no good news, and what is unlike all known scans no news: both are as plain as the rest.
   const found = analysis.label !== "no_tumor" && !analysis.findings?.unlike.flagged;
   return h(
     "section",
@@ -34,7 +34,21 @@ export function answerCard(item) {
         ),
       ),
     ),
+    tumor(analysis),
     trust(analysis),
+  );
+}
+
+/** What a reader says of tumor and kind apart. */
+function tumor({ findings }) {
+  if (!findings) return null;
+  const kinds = Object.entries(findings.kind_probabilities);
+  return h(
+    "p",
+    { class: "soft small given" },
+    `${t("answer.tumor")} ${percent(findings.tumor_probability)}. ${t("answer.given")}: `,
+    kinds.map(([label, value]) => `${className(label).toLowerCase()} ${percent(value)}`).join(", "),
+    ".",
   );
 }
 
@@ -61,8 +75,7 @@ function trust(analysis) {
   // What the gate said comes first, for it is about whether there is anything to read at all.
   if (analysis.trust) messages.splice(analysis.reason ? 1 : 0, 0, ["warning", analysis.trust]);
   if (analysis.label === "no_tumor") messages.push(["info", t("answer.none")]);
-  const open = analysis.label === "no_tumor" || analysis.findings?.unlike.flagged;
-  if (open && analysis.findings) messages.push(["info", analysis.findings.looked_for]);
+  if (analysis.looked_for) messages.push(["info", analysis.looked_for]);
   if (!messages.length) return null;
   return h(
     "ul",

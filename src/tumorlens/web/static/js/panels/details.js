@@ -98,6 +98,9 @@ export function noteCard(entry) {
   );
 }
 
+const look = ({ sequence, stripped }) =>
+  t(stripped ? "look.stripped" : "look.whole", { sequence: t(`look.${sequence}`) });
+
 export function aboutCard(item) {
   const { analysis, corrected } = item;
   const seconds = Object.values(analysis.timings_s).reduce((sum, one) => sum + one, 0);
@@ -108,6 +111,7 @@ export function aboutCard(item) {
     [t("about.when"), when(item.created)],
     [t("about.time"), `${number(seconds * 1000, 0)} ms`],
     analysis.gate_score !== null && [t("about.score"), percent(analysis.gate_score)],
+    analysis.findings && [t("about.look"), look(analysis.findings.looks_like)],
     ...analysis.models.map((one) => [t(`about.${one.task}`), one.id]),
     [t("about.digest"), `${analysis.source.sha256.slice(0, 16)}\u2026`],
     [t("about.version"), `tumorlens ${analysis.tumorlens}`],

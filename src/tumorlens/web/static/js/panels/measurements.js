@@ -81,6 +81,7 @@ export function measurementsCard(item, onSpacing) {
       t(regions.length > 1 ? "measure.largest" : "measure.one", { count: regions.length }),
     ),
   );
+  if (interval && item.analysis.area_interval.unsure) card.append(h("p", { class: "unsure" }, t("measure.unsure")));
   if (regions.length > 1) card.append(eachRegion(regions, known));
   card.append(...[spacingLine(analysis, onSpacing)].flat().filter(Boolean));
   const pixel = known ? analysis.spacing_mm[0] * analysis.spacing_mm[1] : null;

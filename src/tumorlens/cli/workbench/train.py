@@ -72,7 +72,7 @@ def train(
         run_gate(chosen, data, out, options, dry_run=dry_run)
         return
     if isinstance(chosen, ReaderRecipe):
-        from tumorlens.cli._train_reader import run_reader
+        from tumorlens.cli.workbench._train_reader import run_reader
 
         run_reader(chosen, data, out, options, dry_run=dry_run)
         return

@@ -23,15 +23,13 @@ def recipes(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every recipe with the experiment it belongs to and the published figures, or show all fields of one."""
-    from tumorlens._optional import require
-
-    require("yaml", "train")
-    from tumorlens.training.recipe import load_recipe, recipe_names
+    from tumorlens.training.reader.recipe import ReaderRecipe
+    from tumorlens.training.recipe import load_any_recipe, recipe_names
 
     if name is not None and "*" not in name and "?" not in name:
-        typer.echo(_text(load_recipe(name).model_dump(mode="json", exclude_defaults=True), as_json))
+        typer.echo(_text(load_any_recipe(name).model_dump(mode="json", exclude_defaults=True), as_json))
         return
-    chosen = [load_recipe(one) for one in recipe_names() if name is None or fnmatchcase(one, name)]
+    chosen = [load_any_recipe(one) for one in recipe_names() if name is None or fnmatchcase(one, name)]
     if not chosen:
         from tumorlens.errors import RecipeError
 
@@ -50,6 +48,10 @@ def recipes(
     for column in ("Recipe", "Of", *(("Data", "Model") if wide else ()), "Published"):
         table.add_column(column, no_wrap=column != "Published", overflow="fold")
     for one in chosen:
+        if isinstance(one, ReaderRecipe):
+            more = (f"{len(one.sources)} collections", one.model.name) if wide else ()
+            table.add_row(one.name, "own", *more, "")
+            continue
         figures = ", ".join(f"{key} {value:g}" for key, value in headline(one.published).items())
         more = (one.data.collection, one.model.name) if wide else ()
         table.add_row(one.name, one.experiment or "own", *more, figures)

@@ -150,7 +150,7 @@ def show(
     from rich.text import Text
 
     from tumorlens._optional import require
-    from tumorlens.cli._data_show import draw_all
+    from tumorlens.cli.workbench._data_show import draw_all
 
     for module in ("matplotlib", "sklearn"):
         require(module, "eval")

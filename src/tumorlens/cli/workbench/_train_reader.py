@@ -20,9 +20,7 @@ def run_reader(recipe: ReaderRecipe, data: Path, out: Path, options: Options, *,
         UsageError: an option does not fit a reader.
     """
     if options.world.size > 1 or options.mlflow is not None:
-        raise UsageError(
-            "A reader is trained by one process and logs to its folder: leave --devices, --num-nodes, --mlflow."
-        )
+        raise UsageError("A reader is trained by one process and logs to its folder: leave out --devices and --mlflow.")
     if options.epochs is not None:
         recipe = recipe.model_copy(update={"epochs": options.epochs})
     if dry_run:

@@ -50,7 +50,7 @@ def robustness(
 
     for module in NEEDED:
         require(module, "eval")
-    from tumorlens.cli.evaluate import answering_bar, choose_images
+    from tumorlens.cli.workbench.evaluate import answering_bar, choose_images
     from tumorlens.evaluation.choose import find_model
     from tumorlens.evaluation.corruptions import suite as find_suite
     from tumorlens.evaluation.robustness import answers_wanted, wanted_records

@@ -72,7 +72,7 @@ def evaluate(
     for module in NEEDED:
         require(module, "eval")
     if leave_out:
-        from tumorlens.cli._leave_out import run_leave_out
+        from tumorlens.cli.workbench._leave_out import run_leave_out
 
         run_leave_out(model, data, leave_out, set_ or (), out, cache, quick=quick)
         return

@@ -39,7 +39,7 @@ def study(
     Interrupted, the same command goes on where it stopped; a run that fails is listed, and the others go on.
     """
     from tumorlens._optional import require
-    from tumorlens.cli.train import NEEDED
+    from tumorlens.cli.workbench.train import NEEDED
 
     for module in NEEDED:
         require(module, "train")
