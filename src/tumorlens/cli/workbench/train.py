@@ -67,7 +67,7 @@ def train(
     chosen = load_any_recipe(recipe, set_ or ())
     options = Options(epochs, limit, resume, cache, World(devices, num_nodes), mlflow)
     if isinstance(chosen, GateRecipe):
-        from tumorlens.cli._train_gate import run_gate
+        from tumorlens.cli.workbench._train_gate import run_gate
 
         run_gate(chosen, data, out, options, dry_run=dry_run)
         return
