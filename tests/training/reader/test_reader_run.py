@@ -10,6 +10,7 @@ from tumorlens.errors import OutputError, TrainingError, UsageError
 from tumorlens.evaluation.detection import read_detections
 from tumorlens.inference.analyze import Analyzer
 from tumorlens.inference.manifest import read_manifest
+from tumorlens.training.reader.draws import Draw, Draws
 from tumorlens.training.reader.leave_out import ANSWERS, leave_out, parse_left_out, without
 from tumorlens.training.reader.module import ReaderModule
 from tumorlens.training.reader.recipe import ReaderRecipe
@@ -59,6 +60,21 @@ def test_a_resumed_run_gives_the_same_weights(
     again = train_reader(recipe, collections, tmp_path / "again", resume=True)
     states = [torch.load(one.last, weights_only=True)["state_dict"] for one in (run, again)]
     assert all(torch.allclose(states[0][name], states[1][name], atol=1e-5) for name in states[0])
+
+
+def test_every_epoch_draws_anew(
+    collections: Path, recipe: ReaderRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+    draw = Draws.draw
+
+    def noted(self: Draws, epoch: int, number: int) -> Draw:
+        seen.append((epoch, number))
+        return draw(self, epoch, number)
+
+    monkeypatch.setattr(Draws, "draw", noted)
+    train_reader(recipe, collections, tmp_path / "noted")
+    assert seen == [(epoch, number) for epoch in range(recipe.epochs) for number in range(recipe.epoch_draws)]
 
 
 def test_other_slices_or_another_recipe_are_refused(

@@ -93,7 +93,7 @@ class DrawBatches(Sampler[list[Key]]):
     def __iter__(self) -> Iterator[list[Key]]:
         size = self.recipe.batch_size
         for batch in range(len(self)):
-            yield [(self.epoch, batch * size + place) for place in range(size)]
+            yield [(self.sampler.number, batch * size + place) for place in range(size)]
 
 
 def training_loader(draws: Draws, recipe: ReaderRecipe) -> DataLoader[Batch]:

@@ -19,7 +19,7 @@ from tumorlens.training.reader.pool import Pool
 from tumorlens.training.reader.recipe import ReaderRecipe
 from tumorlens.training.run import RunFolder
 
-VALIDATED_EVERY = 4
+VALIDATED_EVERY = 5
 """Epochs; nothing is chosen by these figures, and they cost an eighth of an epoch."""
 
 
