@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tumorlens.training.data import Batch
-from tumorlens.training.gate.recipe import GateRecipe
 from tumorlens.training.reader.draws import SEQUENCE_NAMES, UNKNOWN, Drawn, Draws
 from tumorlens.training.reader.pool import Pool
 from tumorlens.training.reader.recipe import ReaderRecipe
@@ -76,16 +75,23 @@ def as_batch(made: Sequence[Drawn], recipe: ReaderRecipe) -> Batch:
     }
 
 
-class DrawBatches(Sampler[list[Key]]):
-    """Numbers of an epoch's draws, in batches; Lightning calls :meth:`set_epoch`."""
+class Epoch:
+    """The epoch that the next iteration is for; Lightning looks for it as the sampler of the batches."""
 
-    def __init__(self, recipe: ReaderRecipe | GateRecipe) -> None:
-        self.recipe = recipe
-        self.epoch = 0
+    def __init__(self) -> None:
+        self.number = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration is for."""
-        self.epoch = epoch
+        """Called by Lightning before an epoch begins."""
+        self.number = epoch
+
+
+class DrawBatches(Sampler[list[Key]]):
+    """Numbers of an epoch's draws, in batches."""
+
+    def __init__(self, recipe: ReaderRecipe) -> None:
+        self.recipe = recipe
+        self.sampler = Epoch()
 
     def __len__(self) -> int:
         return max(1, self.recipe.epoch_draws // self.recipe.batch_size)
