@@ -100,7 +100,7 @@ def test_an_unknown_name_is_answered_with_near_ones() -> None:
     with pytest.raises(RecipeError, match=r"did you mean e-cnn-4class-original\.corrected or "):
         load_recipe("e-cnn.corrected")
     with pytest.raises(
-        RecipeError, match="classifier-small, reader-lite0, segmenter-small and those of the experiments ship; 'tum"
+        RecipeError, match="classifier-small, gate-small, reader-lite0, segmenter-small and those of the experiments ship; 'tum"
     ):
         load_recipe("qqqq")
     with pytest.raises(RecipeError, match="did you mean a-cnn2"):
