@@ -1,6 +1,6 @@
 """Write the table of docs/leave-one-out.csv into docs/honest-evaluation.md, between its two marks.
 
-    python scripts/leave_out_table.py
+python scripts/leave_out_table.py
 """
 
 from __future__ import annotations

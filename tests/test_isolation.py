@@ -164,7 +164,7 @@ def test_analyze_and_analyze_many_agree_across_processes(phantoms: Path) -> None
 
 
 def altered_weights(folder: Path) -> Path:
-    """A copy of the weights with one bit of the model file turned that says what a scan shows."""
+    """A copy of the weights with one bit of the model that answers by default turned."""
     copy = folder / "weights"
     shutil.copytree(weights_folder(), copy)
     model = copy / default_model().name / MODEL_FILE
