@@ -29,7 +29,8 @@ def file_checks(path: Path) -> Iterator[Check]:
     yield Check("format", "ok", f"{scan.source.format}, sha256 {scan.source.sha256}")
     yield Check("stored values", "info", _stored(read_bytes(path), scan))
     axes = "slices x rows x columns" if scan.is_volume else "rows x columns"
-    yield Check("shape", "ok", f"{' x '.join(str(size) for size in scan.shape)} ({axes})")
+    sizes = scan.shape if scan.is_volume else scan.shape[1:]
+    yield Check("shape", "ok", f"{' x '.join(str(size) for size in sizes)} ({axes})")
     yield Check("values", "ok", f"{float(scan.pixels.min()):g} to {float(scan.pixels.max()):g}")
     yield Check("modality", "info", scan.modality)
     yield _spacing(scan)
@@ -85,8 +86,9 @@ def _spacing(scan: Scan) -> Check:
     if scan.spacing_mm is None:
         detail = "unknown, so lengths stay in pixels: pass --spacing ROW,COL if you know it"
         return Check("spacing", "warning", detail)
-    axes = "slice x row x column" if scan.is_volume else "row x column"
-    sizes = " x ".join(f"{size:g}" for size in scan.spacing_mm)
+    lengths = scan.spacing_mm if scan.slice_mm is None else (scan.slice_mm, *scan.spacing_mm)
+    axes = "row x column" if scan.slice_mm is None else "slice x row x column"
+    sizes = " x ".join(f"{size:g}" for size in lengths)
     return Check("spacing", "ok", f"{sizes} mm ({axes}), from: {scan.spacing_source}")
 
 

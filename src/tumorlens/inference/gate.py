@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tumorlens.inference.opening import open_session
 from tumorlens.inference.session import Floats, ModelSession, sigmoid
 from tumorlens.preprocessing import Prepared
-from tumorlens.scan import Scan
+from tumorlens.scan import Scan, Slice, as_slice
 
 LONGEST_SIDE = 160
 """Pixels; the gate is fitted on pictures shrunk to the same side."""
@@ -43,11 +43,11 @@ class Gate:
         self.session = session
         self.manifest = session.manifest
 
-    def __call__(self, slices: Sequence[Scan]) -> list[GateAnswer]:
+    def __call__(self, slices: Sequence[Scan | Slice]) -> list[GateAnswer]:
         """Judge 2-D scans in one batch."""
         return [self._answer(float(one)) for one in self.scores(slices)]
 
-    def scores(self, slices: Sequence[Scan]) -> Floats:
+    def scores(self, slices: Sequence[Scan | Slice]) -> Floats:
         """Probability of being a slice of a brain MRI, float32 ``[slices]``."""
         images = np.stack([self.prepare(one).array for one in slices])
         values = self._probabilities(images)
@@ -55,12 +55,13 @@ class Gate:
             values = np.asarray((values + self._probabilities(images[..., ::-1])) / 2, dtype=np.float32)
         return values
 
-    def prepare(self, scan: Scan) -> Prepared:
+    def prepare(self, scan: Scan | Slice) -> Prepared:
         """The model's input: the manifest's preprocessing of the slice, shrunk first if it is large.
 
         Percentiles of a full-size slice would take longer than the gate itself may.
         """
-        return self.manifest.preprocessing(shrunk(scan.pixels), scan.spacing_mm)
+        flat = as_slice(scan)
+        return self.manifest.preprocessing(shrunk(flat.pixels), flat.spacing_mm)
 
     def _probabilities(self, images: Floats) -> Floats:
         (logits,) = self.session.run(images)
