@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from tumorlens.errors import InvalidScanError, UsageError
 
 SpacingSource = Literal["dicom", "nifti", "mgz", "tiff", "user", "none"]
-ScanFormat = Literal["png", "jpeg", "bmp", "tiff", "dicom", "nifti", "mgz", "matlab", "array"]
 Plane = Literal["axial", "coronal", "sagittal"]
 
 _PLANES: tuple[Plane, Plane, Plane] = ("sagittal", "coronal", "axial")
@@ -29,12 +28,12 @@ class Source:
     Attributes:
         path: path as given by the user, or ``None`` for an array in memory.
         sha256: hex digest of the file's bytes (of the array's bytes for an array in memory).
-        format: container format found by content.
+        format: name of the format found by content (``"array"`` for an array in memory).
     """
 
     path: str | None = None
     sha256: str = ""
-    format: ScanFormat = "array"
+    format: str = "array"
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,11 +72,9 @@ def _stored_dicom(data: bytes) -> str:
 def _stored_nifti(data: bytes) -> str:
     import nibabel
 
-    from tumorlens.io.sniff import inflated_head, nifti_version
+    from tumorlens.io.nifti import nifti_header
 
-    head = inflated_head(data) or data[:544]
-    kind = nibabel.Nifti2Header if nifti_version(head) == 2 else nibabel.Nifti1Header
-    header = kind(head[: kind.template_dtype.itemsize])
+    header = nifti_header(data)
     codes = "".join(str(code) for code in nibabel.aff2axcodes(header.get_best_affine()))
     sform, qform = int(header["sform_code"]), int(header["qform_code"])
     return f"{header.get_data_dtype()}, axes {codes} (sform code {sform}, qform code {qform})"

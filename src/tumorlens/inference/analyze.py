@@ -266,6 +266,8 @@ def open_slice(scan: ScanLike, spacing_mm: tuple[float, float] | None = None, in
     """
     flat = scan if isinstance(scan, Slice) else _to_scan(scan).slice(index)
     whole = flat.scan
+    if whole.refusal is not None:
+        raise InputError(whole.refusal)
     chosen = flat.index if whole.is_volume else None
     if spacing_mm is not None:
         try:

@@ -13,6 +13,7 @@ from tumorlens.io.color import COLOR_WARNING, is_grey, luma
 from tumorlens.io.decoding import guarded, hush
 from tumorlens.io.limits import check_picture, checked_pixels
 from tumorlens.io.png import check_whole, read_header
+from tumorlens.io.request import ANY, ReadRequest
 from tumorlens.scan import Scan, Source
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _UNSIGNED, _SIGNED = 1, 2
 _WIDE_GREY = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def read_raster(data: bytes, source: Source) -> Scan:
+def read_raster(data: bytes, source: Source, request: ReadRequest = ANY) -> Scan:
     """Decodes a picture: color to luma, alpha onto black, EXIF orientation applied, values as stored.
 
     A picture never has a spacing: its DPI is a printing size and not a distance in the patient.
@@ -41,8 +42,8 @@ def read_raster(data: bytes, source: Source) -> Scan:
     """
     hush("PIL")
     pixels, colored = guarded(_NAMES[source.format], lambda: _decode(data, source.format))
-    warnings = (COLOR_WARNING,) if colored else ()
-    return Scan(checked_pixels(pixels), source=source, warnings=warnings)
+    warnings = [COLOR_WARNING] if colored else []
+    return Scan(checked_pixels(pixels, warnings), source=source, warnings=tuple(warnings))
 
 
 def _decode(data: bytes, kind: str) -> tuple[NDArray[Any], bool]:
