@@ -232,7 +232,7 @@ def test_palette_color() -> None:
 
 
 def test_modality_warnings() -> None:
-    assert read_with(Modality="CT").warnings == ("The file says modality CT, and the models know MR only.",)
+    assert read_with(Modality="CT").refusal == "The file says modality CT, and the models know MR only."
     assert read_with(Modality=None).modality == "unknown"
     assert "burned" in read_with(BurnedInAnnotation="YES").warnings[0]
 
@@ -256,11 +256,16 @@ def test_unreadable_images(content: bytes, words: str) -> None:
         read(content)
 
 
-def test_multi_frame_is_refused() -> None:
-    with pytest.raises(InputError, match=r"multi-frame \(3 frame"):
-        read_with(np.tile(STORED, (3, 1)), Rows=24, NumberOfFrames=3)
-    with pytest.raises(InputError, match="multi-frame"):
-        read_with(SharedFunctionalGroupsSequence=[Dataset()])
+def test_frames_without_a_place_keep_their_order() -> None:
+    frames = np.stack([STORED, STORED // 2, STORED // 3])
+    scan = read_with(frames.reshape(-1, STORED.shape[1]), Rows=24, NumberOfFrames=3)
+    assert np.array_equal(scan.pixels, frames)
+    assert "order of the file" in scan.warnings[0]
+
+
+def test_one_frame_with_empty_groups_is_one_slice() -> None:
+    scan = read_with(SharedFunctionalGroupsSequence=[Dataset()])
+    assert np.array_equal(scan.pixels[0], STORED)
 
 
 def test_constant_and_tiny_images() -> None:

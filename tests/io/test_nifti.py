@@ -60,7 +60,7 @@ def test_any_stored_order_of_axes_gives_the_same_scan(order: list[int], signs: t
     runs = {"axial": "SPL", "sagittal": "LIP", "coronal": "PIL"}[str(scan.plane)]
     assert nibabel.aff2axcodes(scan.affine) == tuple(runs)
     # The slices are those of the acquired plane, across the coarsest of the stored axes.
-    assert scan.slice_mm == pytest.approx(2.5, abs=0.01)
+    assert scan.slice_mm == pytest.approx(2.5, abs=0.1)
     assert (scan.slice_mm, *scan.spacing_mm) == pytest.approx(np.linalg.norm(steps, axis=0))
     # Each voxel keeps its place in the patient.
     stored = np.argwhere(np.ones(SHAPE))[generator.integers(0, VOLUME.size, 20)]

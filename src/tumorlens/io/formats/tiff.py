@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tumorlens.io.format import Format
-from tumorlens.io.raster import read_raster
+from tumorlens.io.tiff_scan import read_tiff
 
 
 def _matches(head: bytes) -> bool:
     return head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
 
 
-FORMAT = Format("tiff", "TIFF (one picture or a stack)", (".tif", ".tiff"), _matches, read_raster)
+FORMAT = Format("tiff", "TIFF (one picture or a stack)", (".tif", ".tiff"), _matches, read_tiff)
