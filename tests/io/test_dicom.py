@@ -342,4 +342,4 @@ def test_jpeg_of_a_phone_inside_does_not_matter() -> None:
     exif = Image.Exif()
     exif[274] = 6
     frame = pillow_bytes(ramp(), "JPEG", quality=100, exif=exif)
-    assert read(encapsulated(dicom_dataset(ramp()), frame, JPEGBaseline8Bit)).shape == (24, 32)
+    assert read(encapsulated(dicom_dataset(ramp()), frame, JPEGBaseline8Bit)).shape == (1, 24, 32)

@@ -229,12 +229,11 @@ def test_20000_by_20000_is_refused_from_the_header(kind: str, recwarn: pytest.Wa
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_several_pictures_in_a_file_are_refused(kind: str) -> None:
+def test_several_pictures_in_a_png_are_refused() -> None:
     pages = [Image.fromarray(ramp()), Image.fromarray(255 - ramp())]
-    content = pillow_bytes(pages[0], kind, save_all=True, append_images=pages[1:])
+    content = pillow_bytes(pages[0], "PNG", save_all=True, append_images=pages[1:])
     with pytest.raises(InputError, match="holds 2 pictures"):
-        read(content, kind.lower())
+        read(content, "png")
 
 
 def test_constant_picture_is_refused() -> None:
