@@ -81,15 +81,6 @@ SOURCES = (
         limit=80,
     ),
     Source(
-        "scikit-image",
-        "fit",
-        "photo",
-        "scikit-image==0.26.0",
-        "wheel",
-        "BSD-3-Clause",
-        r"data/(astronaut|brick|camera|chelsea|clock_motion|coffee|coins|grass|gravel|hubble_deep_field|ihc|moon|motorcycle_left|retina|rocket|cell|microaneurysms)\.(png|jpg)$",
-    ),
-    Source(
         "opencv-samples",
         "fit",
         "photo",
@@ -100,7 +91,6 @@ SOURCES = (
         limit=80,
         skip=r"opencv-logo|digits|sudoku|text|chessboard|pic\d|blobs|letter|notes|tmpl|box\.png|imageTextN|templ|mask|stuff|gradient|detect_blob|LinuxLogo|WindowsLogo|alphamat|ellipses|pca_test|right\d\d|left\d\d",
     ),
-    Source("scikit-learn", "fit", "photo", "scikit-learn==1.9.1", "wheel", "BSD-3-Clause", r"datasets/images/.*\.jpg$"),
     Source(
         "gradio",
         "fit",

@@ -14,6 +14,51 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RUNTIME_ONLY = "not extra_train and not extra_eval"
 ALLOWED_SKIPS = ("data absent:", "no GPU:", "no Docker:")
+FAST = (
+    "augmentation/",
+    "cli/test_no_all_clear",
+    "cli/test_recipes_bare",
+    "cli/test_schema",
+    "cli/test_summary",
+    "cli/test_text",
+    "datasets/test_catalogue",
+    "datasets/test_folders",
+    "datasets/test_slice_tables",
+    "datasets/test_splits",
+    "evaluation/audit/test_sources",
+    "evaluation/test_calibration",
+    "evaluation/test_classification",
+    "evaluation/test_detection",
+    "evaluation/test_intervals",
+    "inference/test_areas",
+    "inference/test_classifier",
+    "inference/test_document",
+    "inference/test_manifest",
+    "inference/test_reader",
+    "inference/test_segmenter",
+    "io/test_dicom",
+    "io/test_nifti",
+    "io/test_overlay",
+    "io/test_sniff",
+    "measurement/test_components",
+    "measurement/test_regions",
+    "models/test_packaged_weights",
+    "models/test_registry",
+    "preprocessing/",
+    "test_labels",
+    "test_scan",
+    "training/reader/test_draws",
+    "training/reader/test_reader_losses",
+    "training/reader/test_rules",
+    "training/test_losses",
+    "training/test_recipe_files",
+    "web/test_archives",
+    "web/test_forms",
+    "web/test_names",
+    "web/test_settings",
+)
+"""Paths below ``tests/``, or their beginnings."""
+
 _MARKED_WHOLE = re.compile(rb"^pytestmark\s*=[^#\n]*\bextra_(train|eval)\b", re.MULTILINE)
 _skips: list[tuple[str, str]] = []
 
@@ -40,6 +85,13 @@ def real_data() -> Callable[[str], Path]:
         return folder / name
 
     return find
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what ``pytest -m fast`` runs: files of every room that take seconds; none trains or opens a page."""
+    for item in items:
+        if item.path.relative_to(ROOT / "tests").as_posix().startswith(FAST):
+            item.add_marker("fast")
 
 
 def pytest_configure(config: pytest.Config) -> None:

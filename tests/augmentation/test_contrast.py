@@ -48,3 +48,8 @@ def test_as_often_as_asked_and_the_draws_after_it_stay_the_same() -> None:
 def test_a_straight_curve_changes_little() -> None:
     image = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
     assert ContrastMap((0.0, 1.0)).apply(image) == pytest.approx(image, abs=0.11)
+
+
+def test_a_rising_curve_knows_it() -> None:
+    assert ContrastMap((0.0, 0.4, 1.0)).is_rising
+    assert not ContrastMap((0.0, 0.9, 0.4)).is_rising

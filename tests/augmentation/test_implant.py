@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -43,8 +45,13 @@ def test_it_lies_in_the_head() -> None:
 
 def test_ordinary_tissue_changes_little() -> None:
     host, donor = head(0.3), head(0.6)
-    made = PLAIN.apply(host, donor, lesion()[1])
+    made = replace(PLAIN, lesion=False).apply(host, donor, lesion()[1])
     assert made is not None and np.abs(made[0] - host).max() < 0.1
+
+
+def test_a_lesion_that_would_hardly_show_is_not_made() -> None:
+    donor = head(0.6)
+    assert PLAIN.apply(head(0.3), donor, lesion()[1]) is None
 
 
 def test_where_there_is_no_place_nothing_is_made() -> None:

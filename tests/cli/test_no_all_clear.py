@@ -64,6 +64,7 @@ def test_one_scan(call, save, weights, reader: dict, said: list[str], silent: li
     # Green is what an all-clear would be shown in.
     assert GREEN not in result.out and not {"✓", "✔"} & set(result.out)
     assert ("\x1b[33m" in result.out) == ("Note:" in shown)
+    assert ("(confidence " in shown) != (reader is ODD)
 
 
 @pytest.mark.parametrize(

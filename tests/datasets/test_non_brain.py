@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from tumorlens.datasets.non_brain import MAKERS, make_non_brain, scramble
+from tumorlens.datasets.non_brain import MAKERS, make_non_brain
 
 
 @pytest.mark.parametrize("maker", [one for kind in MAKERS.values() for one in kind], ids=lambda one: one.__name__)
@@ -41,7 +41,7 @@ def test_each_kind_uses_all_its_makers():
             made = make_non_brain(kind, np.random.default_rng(wanted), 64)
             assert np.array_equal(made, maker(rng, 64))
             drawn.add(hashlib.sha256(made.tobytes()).hexdigest())
-        assert len(drawn) == len(makers)
+        assert len(drawn) == len(set(makers))
 
 
 def test_an_unknown_kind_and_a_tiny_side_are_refused():
@@ -49,21 +49,3 @@ def test_an_unknown_kind_and_a_tiny_side_are_refused():
         make_non_brain("cat", np.random.default_rng(0))
     with pytest.raises(ValueError, match="31 px is too small"):
         make_non_brain("noise", np.random.default_rng(0), 31)
-
-
-def test_a_scrambled_slice_keeps_its_histogram_and_loses_its_order():
-    # A side that every number of tiles divides, so that nothing is resampled.
-    slice_ = np.arange(60 * 60, dtype=np.int64).reshape(60, 60) % 251
-    slice_ = slice_.astype(np.uint8)
-    mixed = scramble(slice_, np.random.default_rng(1))
-    assert mixed.shape == (60, 60)
-    assert np.array_equal(np.sort(mixed, axis=None), np.sort(slice_, axis=None))
-    assert np.mean(mixed == slice_) < 0.5
-
-
-@pytest.mark.parametrize("shape", [(224, 160), (33, 200), (20, 20)])
-def test_a_slice_of_any_proportions_is_scrambled_into_a_square(shape):
-    slice_ = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    mixed = scramble(slice_, np.random.default_rng(2))
-    assert mixed.shape[0] == mixed.shape[1]
-    assert 0 <= max(32, min(shape)) - mixed.shape[0] < 6

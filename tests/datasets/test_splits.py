@@ -13,6 +13,7 @@ from tumorlens.labels import TumorClass
 
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.json"))
 HASHES = {
+    "figshare-for-reader": "35763a3cb979",
     "figshare-groups": "378a75d89a01",
     "nickparvar-clusters": "4c20ba034f0d",
     "nickparvar-leak-free": "b82615bd57d4",

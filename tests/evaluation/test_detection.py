@@ -35,6 +35,9 @@ ROW = Detection(
     unlike=1.0,
     is_unlike=False,
     dice=0.8,
+    possible="glioma meningioma",
+    area_low=20.0,
+    area_high=60.0,
 )
 
 
@@ -75,6 +78,9 @@ def test_figures_are_those_counted_by_hand() -> None:
     assert found["wrong_silent"] == pytest.approx(sum(one.is_wrong and one.certain for one in made) / len(made))
     assert found["dice"] == pytest.approx(np.mean([one.dice for one in tumors]))
     assert 0 < found["ece"] < 0.5
+    assert found["accuracy"] == pytest.approx(np.mean([one.kind == one.label for one in made]))
+    assert found["covered"] == pytest.approx(len(tumors) / len(made))
+    assert found["area_held"] == 1
 
 
 def test_intervals_hold_the_figure_and_people_are_drawn_whole() -> None:
@@ -83,6 +89,17 @@ def test_intervals_hold_the_figure_and_people_are_drawn_whole() -> None:
         assert one.low <= one.value <= one.high
     single = detection_figures([replace(one, person="the same") for one in rows()], resamples=50)["sensitivity"]
     assert single is not None and single.low == single.high == single.value
+
+
+def test_sets_and_intervals_are_held_against_the_truth() -> None:
+    assert ROW.is_covered and replace(ROW, kind="tumor").is_covered
+    assert not replace(ROW, kind="no_tumor", tumor=False).is_covered
+    assert not replace(ROW, kind="tumor", possible="no_tumor").is_covered
+    found = detection_figures([ROW, replace(ROW, person="b", tumor_px=61)], resamples=20)["area_held"]
+    assert found is not None and found.value == 0.5
+    unknown = replace(ROW, area_low=float("nan"), area_high=float("nan"), possible="")
+    figures = detection_figures([unknown], resamples=20)
+    assert figures["area_held"] is None and figures["covered"] is None
 
 
 def test_what_is_undefined_has_no_interval() -> None:
@@ -112,6 +129,11 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [one.id for one in found] == [one.id for one in made]
     assert [one.certain for one in found] == [one.certain for one in made]
     assert np.allclose([one.probability for one in found], [one.probability for one in made], atol=1e-5)
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    later = [name in ("possible", "area_low", "area_high", "similarity") for name in lines[0].split(",")]
+    kept = [[cell for cell, late in zip(line.split(","), later, strict=True) if not late] for line in lines]
+    (tmp_path / "earlier.csv").write_text("\n".join(",".join(line) for line in kept))
+    assert [one.possible for one in read_detections(tmp_path / "earlier.csv")] == [""] * 9
     (tmp_path / "t.csv").write_text("id\n1\n")
     with pytest.raises(EvaluationError, match="no table of answers"):
         read_detections(tmp_path / "t.csv")

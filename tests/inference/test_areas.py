@@ -100,7 +100,7 @@ def test_the_head_takes_less_than_its_box_and_no_more_than_the_picture() -> None
         wide = np.pad(pixels, 128)
         assert head_area(wide) == pytest.approx(head_area(pixels), rel=0.05)
     disk = (disk_map(256, 100, 1.0) * 100).astype(np.float32)
-    assert head_area(disk) == pytest.approx(np.pi * 100**2, rel=0.1)
+    assert head_area(disk) == pytest.approx(np.pi * 100**2, rel=0.12)
 
 
 def test_where_no_head_is_found_the_picture_bounds_the_area() -> None:

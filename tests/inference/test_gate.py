@@ -3,7 +3,7 @@ import pytest
 from rule_session import RuleSession, manifest
 
 from tumorlens import Scan
-from tumorlens.inference.gate import LONGEST_SIDE, Gate, shrunk
+from tumorlens.inference.gate import LONGEST_SIDE, Gate, flat_reason, shrunk
 
 DARK_BORDER = np.zeros((64, 64), np.float32)
 DARK_BORDER[16:48, 16:48] = 100.0
@@ -69,3 +69,56 @@ def test_large_slices_are_shrunk_in_proportion(shape: tuple[int, int]) -> None:
     assert max(small.shape) == LONGEST_SIDE
     assert small.shape[0] / shape[0] == pytest.approx(small.shape[1] / shape[1], abs=1 / min(shape))
     np.testing.assert_allclose(small, 7, rtol=1e-5)
+
+
+def label_map(levels: int, side: int = 96) -> np.ndarray:
+    """Rings of one value each around the middle."""
+    rows, cols = np.mgrid[:side, :side] - side / 2
+    return np.floor(np.clip(1 - np.hypot(rows, cols) / (side / 2), 0, 1) * levels).astype(np.float32)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 5])
+def test_a_mask_or_label_map_is_refused_without_asking_the_network(levels: int) -> None:
+    session = RuleSession(manifest("gate", least_values=8), border)
+    mask, head = Gate(session)([Scan(label_map(levels)), Scan(noisy(0))])
+    assert session.batches == [1]
+    assert not mask.passed and mask.score == 0.0
+    assert mask.reason is not None
+    assert f"only {levels + 1} distinct values" in mask.reason or "flat patches" in mask.reason
+    assert head.reason is None or "probability" in head.reason
+
+
+def test_masks_alone_ask_nothing() -> None:
+    session = RuleSession(manifest("gate", least_values=8), border)
+    assert [one.passed for one in Gate(session)([Scan(label_map(2))] * 3)] == [False] * 3
+    assert session.batches == []
+
+
+def test_a_manifest_without_least_values_asks_about_everything() -> None:
+    session = RuleSession(manifest("gate"), border)
+    assert Gate(session)([Scan(label_map(2))])[0].passed
+    assert session.batches == [1]
+
+
+def noisy(seed: int, side: int = 96) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.round(label_map(5, side) * 40 + rng.normal(0, 4, (side, side))).astype(np.float32)
+
+
+def test_flat_patches_of_more_values_are_a_label_map_and_noise_is_a_scan() -> None:
+    rings = np.kron(np.arange(36).reshape(6, 6) + 1, np.ones((90, 90))).astype(np.float32)
+    assert "flat patches of 36 values" in str(flat_reason(rings, 8))
+    assert flat_reason(noisy(1), 8) is None
+    few_levels = np.round(noisy(2) / 16)  # a scan in 16 levels: noise keeps its patches from being flat
+    assert flat_reason(few_levels, 8) is None
+
+
+def test_many_values_are_never_flat() -> None:
+    ramp = np.kron(np.arange(400).reshape(20, 20), np.ones((20, 20))).astype(np.float32)
+    assert flat_reason(ramp, 8) is None
+
+
+def test_an_even_width_is_not_sampled_in_columns() -> None:
+    pixels = np.zeros((256, 256), np.float32)
+    pixels[:, 128:] = np.random.default_rng(0).uniform(0, 255, (256, 128))
+    assert flat_reason(pixels, 8) is None

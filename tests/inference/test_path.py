@@ -18,6 +18,7 @@ from tumorlens.inference.document import json_schema
 from tumorlens.inference.gate import Gate
 from tumorlens.inference.manifest import AreaInterval, Conformal
 from tumorlens.inference.segmenter import Segmenter
+from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, shipped_model
 
 CONFORMAL = Conformal(coverage=0.95, threshold=0.1, images=100, data="made")
 INTERVAL = AreaInterval(coverage=0.9, low=0.5, high=1.5, images=100, data="made")
@@ -54,7 +55,7 @@ class Made:
                 manifest("segmentation", area_interval=INTERVAL), lambda x: {"logits": np.where(x > 0.95, 4.0, -4.0)}
             ),
         }
-        self.analyzer = Analyzer(gate=False)
+        self.analyzer = Analyzer(classifier=shipped_model(DEFAULT_CLASSIFIER), gate=False)
         self.analyzer.gate = Gate(self.sessions["gate"])
         self.analyzer.classifier = Classifier(self.sessions["classification"])
         self.analyzer.segmenter = Segmenter(self.sessions["segmentation"])

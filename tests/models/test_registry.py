@@ -10,7 +10,7 @@ from tumorlens.models import REGISTRY, build_model
 @pytest.mark.parametrize("entry", REGISTRY.values(), ids=lambda one: one.name)
 def test_entries_are_described(entry) -> None:  # type: ignore[no-untyped-def]
     assert REGISTRY[entry.name] is entry
-    assert entry.task in ("classification", "segmentation", "reading")
+    assert entry.task in ("classification", "segmentation", "gate", "reading")
     assert entry.description and entry.source and ":" in entry.target
 
 

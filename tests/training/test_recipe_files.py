@@ -99,9 +99,8 @@ def test_a_shipped_recipe_cannot_be_changed_from_outside() -> None:
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
     with pytest.raises(RecipeError, match=r"did you mean e-cnn-4class-original\.corrected or "):
         load_recipe("e-cnn.corrected")
-    with pytest.raises(
-        RecipeError, match="classifier-small, reader-lite0, segmenter-small and those of the experiments ship; 'tum"
-    ):
+    ships = "classifier-small, gate-small, reader-lite0, segmenter-small and those of the experiments ship; 'tum"
+    with pytest.raises(RecipeError, match=ships):
         load_recipe("qqqq")
     with pytest.raises(RecipeError, match="did you mean a-cnn2"):
         load_recipe("a-cnn2.publshed")

@@ -90,9 +90,9 @@ def color(tab: Tab, selector: str) -> str:
 
 
 def is_grey(text: str) -> bool:
-    """Whether no channel stands out: an all-clear would be green."""
+    """Whether no channel stands out much: an all-clear would be green."""
     red, green, blue = (float(one) for one in re.findall(r"[\d.]+", text)[:3])
-    return green <= max(red, blue) + 8
+    return green <= max(red, blue) + 8 and max(red, green, blue) - min(red, green, blue) < 64
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
@@ -108,6 +108,8 @@ def test_no_tumor_is_neutral_and_says_what_was_looked_for(shown: Callable[..., T
         assert is_grey(one.evaluate("(one) => getComputedStyle(one).color"))
         assert is_grey(one.evaluate("(one) => getComputedStyle(one).backgroundColor"))
     assert tab.page.locator(".answer .found, .answer .warning").count() == 0
+    for bar in tab.page.locator(".answer .meter i").all():
+        assert is_grey(bar.evaluate("(one) => getComputedStyle(one).backgroundColor"))
     expect(tab.page.locator(".rail .status")).to_contain_text("No tumor detected")
     assert tab.serious() == []
     assert tab.width() <= tab.page.viewport_size["width"]  # type: ignore[index]
@@ -121,11 +123,14 @@ def test_an_unlike_scan_shows_no_answer_anywhere(shown: Callable[..., Tab], cont
     tab.until(NOT_MEASURED, ".answer .messages")
     expect(tab.page.locator(".rail .status")).to_have_text("Not sure: unlike known scans")
     assert "No tumor detected" not in tab.page.locator("body").inner_text()
+    assert tab.page.locator(".answer .confidence, .answer .leads").count() == 0
+    tab.until("Probabilities, which may mean nothing", ".answer h2")
     assert is_grey(color(tab, ".answer h1"))
     assert tab.serious() == []
     key = tab.page.url.rsplit("/", 1)[1]
     tab.page.goto(f"{tab.url}/#/scans")
     expect(tab.page.locator(f'tr[data-key="{key}"] .c-answer')).to_have_text("Not sure: unlike known scans")
+    expect(tab.page.locator(f'tr[data-key="{key}"] .c-number').first).to_have_text("\u2013")
     tab.page.goto(f"{tab.url}/#/compare/{key}/")
     tab.until("Cannot tell", ".compare-answer")
 

@@ -63,6 +63,8 @@ def texts(client: Any, item: dict[str, Any]) -> tuple[str, dict[str, str]]:
 def test_no_tumor_says_what_was_looked_for(client: Any, reading: Callable[..., dict[str, Any]]) -> None:
     item = reading(**NONE)
     page, row = texts(client, item)
+    # Browsers show a meter in green unless they are told another color.
+    assert "meter::-webkit-meter-optimum-value { background: #6d8191 }" in client.get(item["links"]["report"]).text
     assert "<h1>No tumor detected</h1>" in page and LOOKED in page and MEASURED in page
     assert "Nothing was outlined" in page and "no proof" in page and "Probability of a tumor 1.8%." in page
     assert (row["answer"], row["unlike"], row["trust"]) == ("no_tumor", "no", "")

@@ -149,7 +149,7 @@ def _print_answers(cases: list[Case], page: Path) -> None:
         table.add_row(
             _short(case.phantom.label),
             answer if right else answer + Text(" (wrong)", "red"),
-            percent(case.analysis.confidence),
+            percent(None if case.analysis.is_unlike else case.analysis.confidence),
             *(f"{one:.0f}" if one is not None else "none" for one in areas),
             f"{case.comparison.dice:.2f}" if case.comparison.dice is not None else "-",
         )

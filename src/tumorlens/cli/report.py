@@ -108,7 +108,8 @@ def print_table(rows: Sequence[dict[str, Value]], out: Path | None) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows[:MAX_ROWS]:
         path = printable(str(row["path"]).removeprefix(folder))
-        cells = [_number(row["confidence"], 3), _number(row["regions"], 0), _number(row[f"area_{unit}"], 1)]
+        sure = None if row["unlike"] == "yes" else row["confidence"]
+        cells = [_number(sure, 3), _number(row["regions"], 0), _number(row[f"area_{unit}"], 1)]
         table.add_row(Text(path, overflow="fold"), str(row["status"]), printable(str(row["answer"] or "")), *cells)
     if folder:
         console.print(Text(f"Scans in {printable(folder)}"), soft_wrap=True)
@@ -140,7 +141,8 @@ def print_answer(outcome: Outcome, out: Path | None) -> None:
     if document is None:
         return
     console = _console()
-    sure = "" if document.confidence is None else f" (confidence {document.confidence:.3f})"
+    is_open = document.confidence is None or document.is_unlike
+    sure = "" if is_open else f" (confidence {document.confidence:.3f})"
     console.print(Text(f"{printable(outcome.path)}: {document.message}{sure}"), soft_wrap=True)
     if document.status == "refused":
         console.print(Text(f"{document.reason} Pass --no-gate to read it all the same."), soft_wrap=True)

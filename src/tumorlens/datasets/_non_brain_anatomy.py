@@ -7,13 +7,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from tumorlens.datasets._non_brain_canvas import Canvas, Grey, ellipse, finish, plain, spectral, warp
-
-
-def _grain(image: Canvas, rng: np.random.Generator, amount: float) -> Canvas:
-    """Add cloudy texture where the picture is not black."""
-    texture = spectral(rng, image.shape[0], float(rng.uniform(0.8, 1.8))) * np.float32(amount)
-    return np.asarray(image + texture * (image > 12), dtype=np.float32)
+from tumorlens.datasets._non_brain_canvas import Canvas, Grey, coil, ellipse, finish, grain, plain, spectral, warp
 
 
 def chest(rng: np.random.Generator, side: int) -> Grey:
@@ -41,7 +35,7 @@ def chest(rng: np.random.Generator, side: int) -> Grey:
         image[:, : int(side * rng.uniform(0, 0.08))] = 0
     if rng.random() < 0.25:
         image = np.asarray(image.max() - image, dtype=np.float32)
-    return finish(warp(_grain(image, rng, 7), rng, 0.012), rng, noise=3, blur=0.6)
+    return finish(warp(grain(image, rng, 7), rng, 0.012), rng, noise=3, blur=0.6)
 
 
 def limb(rng: np.random.Generator, side: int) -> Grey:
@@ -58,7 +52,7 @@ def limb(rng: np.random.Generator, side: int) -> Grey:
             middle, half = (float(x), (top + bottom) / 2), max(0.02, (bottom - top) / 2 - 0.008)
             ellipse(image, middle, (wide, half), tilt, float(rng.uniform(190, 250)))
             ellipse(image, middle, (wide * 0.6, half * 0.92), tilt, float(rng.uniform(130, 180)))
-    return finish(warp(_grain(image, rng, 5), rng, 0.015), rng, noise=3, blur=0.7)
+    return finish(warp(grain(image, rng, 5), rng, 0.015), rng, noise=3, blur=0.7)
 
 
 def _trunk(rng: np.random.Generator, side: int, fat: float, tissue: float) -> tuple[Canvas, float, float]:
@@ -93,7 +87,7 @@ def thorax(rng: np.random.Generator, side: int) -> Grey:
     _vertebra(image, rng, 0.5 + tall * 0.55, float(rng.uniform(190, 230)), 250)
     if rng.random() < 0.7:
         cv2.ellipse(image, (side // 2, int(0.55 * side)), (int(0.46 * side), int(0.4 * side)), 0, 20, 160, 90, 2)
-    return finish(warp(_grain(image, rng, 6), rng, 0.012), rng, noise=4, blur=0.6)
+    return finish(warp(grain(image, rng, 6), rng, 0.012), rng, noise=4, blur=0.6)
 
 
 def abdomen(rng: np.random.Generator, side: int) -> Grey:
@@ -118,7 +112,7 @@ def abdomen(rng: np.random.Generator, side: int) -> Grey:
         ellipse(image, (0.5 + sign * 0.1, 0.5 + tall * 0.68), (0.07, 0.05), sign * 15.0, float(rng.uniform(60, 140)))
     if mri:
         image = coil(image, rng)
-    return finish(warp(_grain(image, rng, 9), rng, 0.018), rng, noise=5, blur=0.8)
+    return finish(warp(grain(image, rng, 9), rng, 0.018), rng, noise=5, blur=0.8)
 
 
 def spine(rng: np.random.Generator, side: int) -> Grey:
@@ -139,7 +133,7 @@ def spine(rng: np.random.Generator, side: int) -> Grey:
         far = int((x + 0.08) * side), int((y + 1.55 * half) * side)
         cv2.rectangle(image, corner, far, bright, -1)
     image = coil(image, rng)
-    return finish(warp(_grain(image, rng, 10), rng, 0.015), rng, noise=5, blur=0.9)
+    return finish(warp(grain(image, rng, 10), rng, 0.015), rng, noise=5, blur=0.9)
 
 
 def joint(rng: np.random.Generator, side: int) -> Grey:
@@ -165,7 +159,7 @@ def joint(rng: np.random.Generator, side: int) -> Grey:
     if rng.random() < 0.5:
         ellipse(image, (0.5 - wide - 0.06, 0.4), (0.04, 0.1), 5.0, marrow)
     turned = np.rot90(image, int(rng.integers(4)))
-    return finish(warp(_grain(np.ascontiguousarray(turned), rng, 8), rng, 0.02), rng, noise=5, blur=0.9)
+    return finish(warp(grain(np.ascontiguousarray(turned), rng, 8), rng, 0.02), rng, noise=5, blur=0.9)
 
 
 def coronal(rng: np.random.Generator, side: int) -> Grey:
@@ -202,7 +196,7 @@ def coronal(rng: np.random.Generator, side: int) -> Grey:
             ellipse(image, (0.5 + sign * wide * 0.7, 0.92), (0.09, 0.08), sign * 30.0, float(rng.uniform(110, 250)))
     if mri:
         image = coil(image, rng)
-    return finish(warp(_grain(image, rng, 9), rng, 0.02), rng, noise=5, blur=float(rng.uniform(0.6, 2.5)))
+    return finish(warp(grain(image, rng, 9), rng, 0.02), rng, noise=5, blur=float(rng.uniform(0.6, 2.5)))
 
 
 def bone_cut(rng: np.random.Generator, side: int) -> Grey:
@@ -228,17 +222,6 @@ def bone_cut(rng: np.random.Generator, side: int) -> Grey:
         image = np.ascontiguousarray(image[top : top + int(side * rng.uniform(0.35, 0.6))])
         image = cv2.copyMakeBorder(image, 0, side - image.shape[0], 0, 0, cv2.BORDER_CONSTANT, value=0.0)
     return finish(image, rng, noise=2, blur=0.5)
-
-
-def coil(image: Canvas, rng: np.random.Generator) -> Canvas:
-    """Bright near one place and dark far from it, as under a coil that lies on one side, or at one depth."""
-    if rng.random() < 0.5:
-        return image
-    side = image.shape[0]
-    rows, cols = (np.mgrid[:side, :side] / side).astype(np.float32)
-    across, along = rng.uniform(0.15, 0.85, 2)
-    far = np.square((rows - along) / rng.uniform(0.12, 0.6)) + np.square((cols - across) / rng.uniform(0.12, 0.6))
-    return np.asarray(image * (0.05 + 1.3 * np.exp(-far / 2)), dtype=np.float32)
 
 
 def ball(rng: np.random.Generator, side: int) -> Grey:

@@ -74,6 +74,23 @@ def warp(image: Canvas, rng: np.random.Generator, strength: float) -> Canvas:
     return np.asarray(bent, dtype=np.float32)
 
 
+def grain(image: Canvas, rng: np.random.Generator, amount: float) -> Canvas:
+    """Add cloudy texture where the picture is not black."""
+    texture = spectral(rng, image.shape[0], float(rng.uniform(0.8, 1.8))) * np.float32(amount)
+    return np.asarray(image + texture * (image > 12), dtype=np.float32)
+
+
+def coil(image: Canvas, rng: np.random.Generator) -> Canvas:
+    """Bright near one place and dark far from it, as under a coil that lies on one side, or at one depth."""
+    if rng.random() < 0.5:
+        return image
+    side = image.shape[0]
+    rows, cols = (np.mgrid[:side, :side] / side).astype(np.float32)
+    across, along = rng.uniform(0.15, 0.85, 2)
+    far = np.square((rows - along) / rng.uniform(0.12, 0.6)) + np.square((cols - across) / rng.uniform(0.12, 0.6))
+    return np.asarray(image * (0.05 + 1.3 * np.exp(-far / 2)), dtype=np.float32)
+
+
 def finish(image: Canvas | Grey, rng: np.random.Generator, *, noise: float, blur: float = 0.0) -> Grey:
     """Blur, add noise, clip to 8 bits."""
     values = image.astype(np.float32)

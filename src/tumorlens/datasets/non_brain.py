@@ -25,6 +25,9 @@ from tumorlens.datasets._non_brain_anatomy import (
     thorax,
 )
 from tumorlens.datasets._non_brain_canvas import Grey, blobs, box, ellipse, finish, flat, plain, spectral
+from tumorlens.datasets._non_brain_eye import retina
+from tumorlens.datasets._non_brain_heart import heart
+from tumorlens.datasets._non_brain_objects import insert_phantom, shape, water_phantom
 
 Maker = Callable[[np.random.Generator, int], Grey]
 
@@ -226,8 +229,12 @@ MAKERS: dict[str, tuple[Maker, ...]] = {
     "text": (text_page, screenshot),
     "drawing": (chart, drawing, outline_head),
     "noise": (noise, blank, pattern, ball),
+    "shape": (shape,),
+    "phantom": (water_phantom, water_phantom, insert_phantom),
     "xray_ct": (chest, limb, thorax),
     "organ": (abdomen, coronal, joint, spine, bone_cut),
+    "heart": (heart,),
+    "retina": (retina,),
 }
 """Makers of each kind; the kinds are those that the gate's figures are stated for."""
 
@@ -249,21 +256,3 @@ def make_non_brain(kind: str, rng: np.random.Generator, side: int = 160) -> Grey
         raise ValueError(f"a side of {side} px is too small; it must be at least 32")
     makers = MAKERS[kind]
     return makers[int(rng.integers(len(makers)))](rng, side)
-
-
-def scramble(slice_: Grey, rng: np.random.Generator) -> Grey:
-    """A slice whose tiles stand in another order, so that texture and histogram are MRI's and the anatomy is gone.
-
-    Args:
-        slice_: uint8 ``[rows, cols]``, of at least 32 pixels a side.
-        rng: draws the number of tiles on a side (3 to 6), their order and their turns.
-    """
-    tiles = int(rng.integers(3, 7))
-    side = max(32, min(slice_.shape)) // tiles * tiles
-    square = cv2.resize(slice_, (side, side), interpolation=cv2.INTER_AREA)
-    edge = side // tiles
-    cut = square.reshape(tiles, edge, tiles, edge).swapaxes(1, 2).reshape(-1, edge, edge)
-    order = rng.permutation(len(cut))
-    turned = np.stack([np.rot90(cut[one], int(rng.integers(4))) for one in order])
-    joined = turned.reshape(tiles, tiles, edge, edge).swapaxes(1, 2).reshape(side, side)
-    return np.ascontiguousarray(joined, dtype=np.uint8)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tumorlens.datasets.catalogue import CATALOGUE
+from tumorlens.evaluation.detection import FIGURES
 from tumorlens.evaluation.words import METRICS, figure, percent, title_of
 from tumorlens.inference.manifest import Manifest
 
@@ -98,7 +99,26 @@ def _figures(report: Mapping[str, Any]) -> list[str]:
     ]
     if report["kind"] == "segmentation":
         return lines + _outline_figures(found)
+    if report["kind"] == "reading":
+        return lines + _reading_figures(found)
     return lines + _class_figures(found)
+
+
+def _reading_figures(found: Mapping[str, Any]) -> list[str]:
+    parts = [("all", found["figures"]["all"]), ("leak-free", found["figures"]["leak_free"])]
+    parts += [(one["name"], one) for one in found["parts"]]
+    heads = ["slices", "with", "without", *FIGURES.values()]
+    rows = [
+        [
+            name,
+            f"{one['with_tumor']:,}",
+            f"{one['without_tumor']:,}",
+            *(figure(one["intervals"][key]) for key in FIGURES),
+        ]
+        for name, one in parts
+        if one is not None
+    ]
+    return _table(heads, rows)
 
 
 def _class_figures(found: Mapping[str, Any]) -> list[str]:

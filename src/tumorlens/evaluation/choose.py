@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tumorlens.datasets.catalogue import CATALOGUE, load_collection
+from tumorlens.datasets.catalogue import CATALOGUE, load_collection, recognize
 from tumorlens.datasets.records import Collection, Record
 from tumorlens.datasets.splits import Split, load_split
 from tumorlens.errors import DatasetError, TumorlensError, UsageError
@@ -15,6 +17,9 @@ from tumorlens.evaluation.setting import UNKNOWN_REFERENCE
 from tumorlens.inference.manifest import MANIFEST_FILE, Manifest, read_manifest
 from tumorlens.inference.shipped import shipped_model, shipped_models
 
+JOINED = " + "
+"""Stands between the names of several collections or splits in a manifest."""
+TAUGHT_BY_IT = "images of this collection taught the model, and which ones its manifest does not say"
 PARTS = ("train", "validation", "test", "all")
 COPY_MARK = "#"
 """An augmented copy's id is its original's, this mark and a number."""
@@ -97,7 +102,8 @@ def choose_records(
     Args:
         subject: the model; its own collection and split are the defaults.
         data: folder of the collection, or of several.
-        collection: catalogue name; the model's own for ``None``.
+        collection: catalogue name; for ``None`` the one that ``data`` holds if it is one alone, else the model's own,
+            of several the first.
         split: name or file of a split; for ``None`` the one the model was trained with, if the collection is its own.
         part: ``train``, ``validation``, ``test`` or ``all``. Without a split, ``test`` is the published test folder, or
             all images where there is none.
@@ -108,13 +114,12 @@ def choose_records(
     """
     if part not in PARTS:
         raise UsageError(f"There is no part '{part}': choose one of {', '.join(PARTS)}.")
-    training = subject.manifest.training
-    name = collection or training.collection
+    name = collection or _default_collection(subject, data)
     if name not in CATALOGUE:
         known = ", ".join(CATALOGUE)
         raise UsageError(f"The collection '{name}' is not known; known are {known}: pass --collection, or --labels.")
     loaded = load_collection(name, data)
-    own = _own_split(subject)
+    own = _own_split(subject, name)
     chosen = load_split(split) if split is not None else own if own is not None and own.collection == name else None
     if chosen is not None and chosen.collection != name:
         raise UsageError(f"The split '{chosen.name}' divides '{chosen.collection}', and the collection is '{name}'.")
@@ -135,9 +140,12 @@ def find_taught(
         data: folder that may hold the collection it learned from.
         loaded: a collection that is read already.
     """
-    own = _own_split(subject)
+    own = _own_split(subject, None if loaded is None else loaded.name)
     if own is None or data is None:
         return None, UNKNOWN_REFERENCE
+    if loaded is not None and len(_sources(subject)) > 1 and own.collection != loaded.name:
+        taught = loaded.name in _sources(subject)
+        return None, TAUGHT_BY_IT if taught else f"none of the images of {loaded.name} taught the model"
     try:
         found = (
             loaded if loaded is not None and loaded.name == own.collection else load_collection(own.collection, data)
@@ -150,8 +158,28 @@ def find_taught(
     return records, f"{len(records):,} training and validation images of the split {own.name}"
 
 
-def _own_split(subject: Subject) -> Split | None:
-    """The split that the model was trained with, if it is the very same by its hash."""
+def _sources(subject: Subject) -> tuple[str, ...]:
+    """Collections that the model was trained on."""
+    return tuple(subject.manifest.training.collection.split(JOINED))
+
+
+def _default_collection(subject: Subject, data: Path) -> str:
+    sources = _sources(subject)
+    if len(sources) == 1 and sources[0] in CATALOGUE:
+        return sources[0]
+    try:
+        return recognize(data)
+    except TumorlensError:
+        return sources[0]
+
+
+def _own_split(subject: Subject, collection: str | None = None) -> Split | None:
+    """The split that the model was trained with, if it is the very same by its hash.
+
+    Args:
+        subject: the model.
+        collection: of a model of several collections, whose split is meant; the first for ``None``.
+    """
     training = subject.manifest.training
     written = subject.run / "split.json" if subject.run is not None else None
     names = [str(written)] if written is not None and written.is_file() else []
@@ -162,7 +190,15 @@ def _own_split(subject: Subject) -> Split | None:
             continue
         if found.sha256 == training.split_sha256:
             return found
-    return None
+    several = []
+    for name in training.split.split(JOINED):
+        with suppress(TumorlensError):
+            several.append(load_split(name))
+    digest = hashlib.sha256("".join(one.sha256 for one in several).encode()).hexdigest()
+    if not several or digest != training.split_sha256:
+        return None
+    own = [one for one in several if one.collection == collection]
+    return own[0] if own else several[0]
 
 
 def _part(collection: Collection, split: Split | None, part: str) -> tuple[tuple[Record, ...], str]:

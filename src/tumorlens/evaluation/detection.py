@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,20 @@ from tumorlens.io.atomic import write_atomic
 
 SPECIFICITY = 0.93
 RESAMPLES = 500
+FIGURES = {
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "auroc": "AUROC",
+    "sensitivity_at": "Sensitivity at specificity 0.93",
+    "ece": "ECE",
+    "wrong_silent": "Wrong and silent",
+    "kind": "Kind named",
+    "dice": "Dice",
+    "accuracy": "Four classes",
+    "covered": "Set holds the truth",
+    "area_held": "Area in its interval",
+}
+"""Names of the figures, for people."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,10 @@ class Detection:
         unlike: score of the slice; NaN where the model gives none.
         is_unlike: whether it was said to be unlike what the model knows.
         dice: overlap of the answered and the true mask; NaN where there is no true mask or no tumor.
+        possible: labels that were said to remain possible, separated by spaces; ``""`` where nothing was said.
+        area_low: lower end of the interval of the area in pixels; NaN where none was given.
+        area_high: upper end.
+        similarity: to the most similar image that taught the model; NaN where those were not at hand.
     """
 
     id: str
@@ -63,6 +81,10 @@ class Detection:
     unlike: float
     is_unlike: bool
     dice: float
+    possible: str = ""
+    area_low: float = math.nan
+    area_high: float = math.nan
+    similarity: float = math.nan
 
     @property
     def called(self) -> bool:
@@ -74,6 +96,22 @@ class Detection:
         """Whether tumor or none was answered wrongly; a refusal counts as wrong."""
         return not self.label or self.called != self.tumor
 
+    @property
+    def is_kind_known(self) -> bool:
+        """Whether the truth is one of the classes that a reader names."""
+        return self.kind != "tumor"
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether the truth is among what was said to remain possible: any kind where that of the tumor is unknown."""
+        possible = set(self.possible.split())
+        return self.kind in possible if self.is_kind_known else bool(possible - {"no_tumor"})
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the true area is known where an interval was given for it."""
+        return self.tumor_px > 0 and not math.isnan(self.area_low)
+
 
 def write_detections(path: Path, rows: Iterable[Detection]) -> None:
     """Write a table as CSV, whole or not at all.
@@ -81,13 +119,18 @@ def write_detections(path: Path, rows: Iterable[Detection]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    write_atomic(path, detections_csv(rows))
+
+
+def detections_csv(rows: Iterable[Detection]) -> bytes:
+    """A table as CSV, UTF-8."""
     stream = io.StringIO()
     names = [one.name for one in fields(Detection)]
     writer = csv.DictWriter(stream, names, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _text(value) for name, value in asdict(row).items()})
-    write_atomic(path, stream.getvalue().encode())
+    return stream.getvalue().encode()
 
 
 def read_detections(path: Path) -> list[Detection]:
@@ -105,7 +148,14 @@ def read_detections(path: Path) -> list[Detection]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             return [
-                Detection(**{one.name: kinds[str(one.type)](row[one.name]) for one in fields(Detection)})
+                Detection(
+                    **{
+                        one.name: kinds[str(one.type)](row[one.name])
+                        for one in fields(Detection)
+                        # Tables of earlier versions lack what came later.
+                        if one.name in row or one.default is MISSING
+                    }
+                )
                 for row in csv.DictReader(stream)
             ]
     except (OSError, KeyError, ValueError) as error:
@@ -124,41 +174,56 @@ def detection_figures(rows: Sequence[Detection], *, resamples: int = RESAMPLES) 
     ``sensitivity``, ``specificity``, ``auroc``, ``sensitivity_at`` (where 93 of 100 tumor-free slices are left
     uncalled), ``ece`` (of tumor or none), ``wrong_silent`` (share of all answers that are wrong and certain), ``kind``
     (share of the tumors of a known kind that were called by that kind), ``dice`` (of the slices whose mask is known; 0
-    where no tumor was called).
+    where no tumor was called), ``accuracy`` (of kinds and no tumor, where the truth is one of these), ``covered`` (sets
+    of possible labels that hold the truth) and ``area_held`` (intervals of areas that hold the true area).
 
     Raises:
         EvaluationError: there are no rows.
     """
     if not rows:
         raise EvaluationError("There are no answers to state figures of: give at least one slice.")
-    tumor = np.array([one.tumor for one in rows])
-    called = np.array([one.called for one in rows])
-    score = np.array([one.probability for one in rows])
-    silent = np.array([one.is_wrong and one.certain for one in rows])
-    known = np.array([one.tumor and one.kind not in ("tumor", "no_tumor") for one in rows])
-    named = np.array([one.kind == one.label for one in rows])
-    dice = np.array([one.dice for one in rows])
-    arrays = [tumor, called, score, silent, known, named, dice]
-    metrics: dict[str, Metric] = {
-        "sensitivity": _share(lambda t, c, s, w, k, n, d: (t, c)),
-        "specificity": _share(lambda t, c, s, w, k, n, d: (~t, ~c)),
+    tumor, called = flags(rows, lambda one: one.tumor), flags(rows, lambda one: one.called)
+    kind_known = flags(rows, lambda one: one.tumor and one.is_kind_known)
+    named = flags(rows, lambda one: one.kind == one.label)
+    # What is counted, and which of it is hit.
+    shares = {
+        "sensitivity": (tumor, called),
+        "specificity": (~tumor, ~called),
+        "wrong_silent": (np.ones_like(tumor), flags(rows, lambda one: one.is_wrong and one.certain)),
+        "kind": (kind_known, named),
+        "accuracy": (flags(rows, lambda one: one.is_kind_known), named),
+        "covered": (flags(rows, lambda one: bool(one.possible)), flags(rows, lambda one: one.is_covered)),
+        "area_held": (
+            flags(rows, lambda one: one.has_interval),
+            flags(rows, lambda one: one.area_low <= one.tumor_px <= one.area_high),
+        ),
+    }
+    score, dice = (np.array([getattr(one, name) for one in rows]) for name in ("probability", "dice"))
+    arrays: list[NDArray[Any]] = [tumor, score, dice]
+    found: dict[str, Metric] = {
         "auroc": WeightedMetric(_auroc),
         "sensitivity_at": WeightedMetric(_sensitivity_at),
         "ece": _ece,
-        "wrong_silent": _share(lambda t, c, s, w, k, n, d: (np.ones_like(t), w)),
-        "kind": _share(lambda t, c, s, w, k, n, d: (k, n)),
         "dice": WeightedMetric(_dice),
     }
+    for name, (counted, hit) in shares.items():
+        found[name] = _share(len(arrays))
+        arrays += [counted, hit]
     people = [one.person for one in rows]
-    return bootstrap_many(metrics, arrays, people, resamples=resamples)
+    return bootstrap_many({name: found[name] for name in FIGURES}, arrays, people, resamples=resamples)
 
 
-def _share(chosen: Callable[..., tuple[NDArray[np.bool_], NDArray[np.bool_]]]) -> WeightedMetric:
-    """Share of what is meant that is also hit."""
+def flags(rows: Sequence[Detection], holds: Callable[[Detection], bool]) -> NDArray[np.bool_]:
+    """Whether something holds of each row, bool ``[rows]``."""
+    return np.array([holds(one) for one in rows], dtype=np.bool_)
+
+
+def _share(place: int) -> WeightedMetric:
+    """Share of what the array at a place counts that the next one hits."""
 
     def weighted(*arrays: NDArray[Any], weights: Floats) -> Floats:
-        meant, hit = chosen(*arrays)
-        return _ratio(weights @ (meant & hit).astype(float), weights @ meant.astype(float))
+        counted, hit = arrays[place], arrays[place + 1]
+        return _ratio(weights @ (counted & hit).astype(float), weights @ counted.astype(float))
 
     return WeightedMetric(weighted)
 
@@ -172,27 +237,27 @@ def _ranked(tumor: NDArray[np.bool_], score: Floats, weights: Floats) -> tuple[F
 
 
 def _auroc(*arrays: NDArray[Any], weights: Floats) -> Floats:
-    hits, alarms = _ranked(arrays[0], arrays[2], weights)
+    hits, alarms = _ranked(arrays[0], arrays[1], weights)
     before = np.concatenate([np.zeros((len(hits), 1)), hits[:, :-1]], axis=1)
     area = (np.diff(alarms, axis=1, prepend=0.0) * (before + hits) / 2).sum(axis=1)
     return _ratio(area, hits[:, -1] * alarms[:, -1])
 
 
 def _sensitivity_at(*arrays: NDArray[Any], weights: Floats) -> Floats:
-    hits, alarms = _ranked(arrays[0], arrays[2], weights)
+    hits, alarms = _ranked(arrays[0], arrays[1], weights)
     allowed = alarms <= (1 - SPECIFICITY) * alarms[:, -1:] + 1e-9
     best = np.where(allowed, hits, 0.0).max(axis=1)
     return np.where(alarms[:, -1] > 0, _ratio(best, hits[:, -1]), np.nan)
 
 
 def _dice(*arrays: NDArray[Any], weights: Floats) -> Floats:
-    dice = arrays[6]
+    dice = arrays[2]
     known = np.isfinite(dice)
     return _ratio(weights @ np.where(known, dice, 0.0), weights @ known.astype(float))
 
 
 def _ece(*arrays: NDArray[Any]) -> float | None:
-    tumor, score = arrays[0], arrays[2]
+    tumor, score = arrays[0], arrays[1]
     bins = min(BINS, len(tumor))
     return expected_calibration_error(tumor.astype(int), np.stack([1 - score, score], axis=1), bins)
 

@@ -16,6 +16,8 @@ from tumorlens.evaluation.choose import Choice, Subject
 from tumorlens.evaluation.corruptions import corruption
 from tumorlens.evaluation.predict import Answered, outline, predict, truth_of
 from tumorlens.evaluation.predictions import Outlines, Predictions
+from tumorlens.evaluation.read_records import ReadAnswers, read_choice
+from tumorlens.evaluation.reading_report import write_reading_report
 from tumorlens.evaluation.report import (
     PREDICTIONS_FILE,
     Report,
@@ -37,6 +39,7 @@ def evaluate(
     *,
     degrade: str | None = None,
     folds: int = 5,
+    gate: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """Answer every image, and write the report to ``out``.
@@ -49,32 +52,38 @@ def evaluate(
         choice: the images.
         out: folder of the report.
         degrade: name of a degradation to apply first.
-        folds: number of folds of whole groups; below 2 for none.
+        folds: number of folds of whole groups; below 2 for none, as of readers.
+        gate: whether the gate stands before a reader, a refusal being a wrong answer.
         progress: called with the number of images done.
 
     Returns:
         What metrics.json holds.
 
     Raises:
-        UsageError: the model is neither a classifier nor a segmenter, or an unknown degradation.
+        UsageError: the model is a gate, a gate is asked for before another than a reader, or an unknown degradation.
         OutputError: ``out`` holds something else than an evaluation, or cannot be written.
         EvaluationError: all images are of one class, or there are too few.
         DatasetError: no image can be read, or none has a class that the model knows.
         WeightsError: the model cannot be loaded.
     """
     task = subject.manifest.task
-    if task not in ("classification", "segmentation"):
-        raise UsageError(f"{subject.manifest.name} does {task}: evaluate takes classifiers and segmenters.")
+    if task == "gate":
+        raise UsageError(f"{subject.manifest.name} does {task}: evaluate takes readers, classifiers and segmenters.")
+    if gate and task != "reading":
+        raise UsageError(f"{subject.manifest.name} does {task}: the gate stands before readers alone, so omit --gate.")
     check_out(out)
     if task == "classification":
         check_enough(subject, choice)
     change = None if degrade is None else corruption(degrade)
     part = out.with_name(f".{out.name}.part")
-    key = answers_key(subject, choice, degrade)
+    key = answers_key(subject, choice, degrade, gate=gate)
     _begin(part, out, key)
     cache = part / PREDICTIONS_FILE
     common = {"taught": choice.taught, "degrade": change, "progress": progress, "cache": cache}
-    if task == "classification":
+    if task == "reading":
+        read = read_choice(subject.folder, choice, gate=gate, degrade=change, cache=cache, progress=progress)
+        report = write_reading_report(part, read, _setting(subject, choice, read, degrade))
+    elif task == "classification":
         answers = predict(subject.folder, choice.records, **common)  # type: ignore[arg-type]
         report = write_classification_report(
             part, answers.table, _setting(subject, choice, answers, degrade), folds=folds
@@ -122,7 +131,10 @@ def check_enough(subject: Subject, choice: Choice) -> None:
 
 
 def _setting(
-    subject: Subject, choice: Choice, answered: Answered[Predictions] | Answered[Outlines], degrade: str | None
+    subject: Subject,
+    choice: Choice,
+    answered: Answered[Predictions] | Answered[Outlines] | ReadAnswers,
+    degrade: str | None,
 ) -> Setting:
     return Setting(
         manifest=subject.manifest,
@@ -141,10 +153,10 @@ def _setting(
     )
 
 
-def answers_key(subject: Subject, choice: Choice, degrade: str | None) -> str:
+def answers_key(subject: Subject, choice: Choice, degrade: str | None, *, gate: bool = False) -> str:
     """What answers depend on: the model as its manifest serves it, the files by size and time, and the degradation."""
     manifest = subject.manifest.model_dump_json(exclude={"metrics", "limits", "title"})
-    total = hashlib.sha256(f"{manifest}\0{degrade}\0".encode())
+    total = hashlib.sha256(f"{manifest}\0{degrade}\0{'gate' if gate else ''}".encode())
     for record in choice.records:
         for path in (record.path, record.mask):
             stat = path.stat() if path is not None and path.is_file() else None

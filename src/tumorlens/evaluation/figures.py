@@ -53,7 +53,7 @@ def classification_section(predictions: Predictions, setting: Setting, folds: in
         "calibration": _calibration(predictions, setting.manifest.temperature),
         "sets": _sets(predictions, setting),
         "selective": selective_figures(predictions.probabilities.max(axis=1), predictions.right).to_dict(),
-        "curves": {"roc": _thinned(roc_curves(*args)), "precision_recall": _thinned(pr_curves(*args))},
+        "curves": {"roc": thinned(roc_curves(*args)), "precision_recall": thinned(pr_curves(*args))},
     }
 
 
@@ -196,7 +196,7 @@ def _sets(predictions: Predictions, setting: Setting) -> Section | None:
     return {"stated": conformal.coverage, "fitted_on": conformal.data, **found.to_dict()}
 
 
-def _thinned(curves: Mapping[str, Curve | None]) -> Section:
+def thinned(curves: Mapping[str, Curve | None]) -> Section:
     """At most :data:`CURVE_POINTS` points of each curve, its first and last kept."""
     found: Section = {}
     for name, curve in curves.items():

@@ -7,21 +7,11 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tumorlens.evaluation.detection import Detection, detection_figures, flagged_of_wrong
+from tumorlens.evaluation.detection import FIGURES, Detection, detection_figures, flagged_of_wrong
 from tumorlens.evaluation.html import page, section, table
 from tumorlens.evaluation.intervals import Interval
 from tumorlens.io.atomic import write_atomic
 
-FIGURES = {
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "auroc": "AUROC",
-    "sensitivity_at": "Sensitivity at specificity 0.93",
-    "ece": "ECE",
-    "wrong_silent": "Wrong and silent",
-    "kind": "Kind named",
-    "dice": "Dice",
-}
 TABLE, PAGE = "leave-one-out.csv", "leave-one-out.html"
 LEAST = 10
 """Slices of a look that a row of its own needs."""

@@ -104,7 +104,7 @@ def classification_plots(section: Mapping[str, Any], titles: Mapping[str, str]) 
                 "Is a confidence of 90 % right nine times in ten?",
                 "Points on the diagonal are honest, below it too sure; larger points hold more images. The temperature "
                 "was fitted on the validation part.",
-                _reliability(section["calibration"]),
+                reliability_curve(section["calibration"]),
             )
         )
     plots.append(
@@ -300,7 +300,8 @@ def class_curves(curves: Mapping[str, Any], labels: Mapping[str, str], x: str, y
     return figure
 
 
-def _reliability(calibration: Mapping[str, Any]) -> Figure:
+def reliability_curve(calibration: Mapping[str, Any]) -> Figure:
+    """Confidence against how often it is right, ``before`` and ``after`` calibration."""
     with matplotlib.rc_context(STYLE):
         figure, axes = new_figure()
         axes.plot([0, 1], [0, 1], color=INK, alpha=0.35, linewidth=1, linestyle=":")

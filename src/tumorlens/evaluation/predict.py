@@ -254,18 +254,46 @@ def _answered(
     place = {name: row for row, name in enumerate(table.ids)}
     wanted = [record for record in records if record.id in place]
     table = table.subset(np.array([place[record.id] for record in wanted], dtype=np.int64))
-    vectors, _ = record_thumbnails(wanted)
+    like = likeness(wanted, taught)
+    neighbour = None if like.nearest is None else tuple(label_of(one) or "" for one in like.nearest)
+    table = replace(table, similarity=like.similarity, groups=like.groups, unread=unread)
+    return Answered(table, like.grouped_by, neighbour, {record.id: record for record in wanted})
+
+
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """How like each other, and what taught a model, some images are.
+
+    Attributes:
+        grouped_by: what ``groups`` are: ``"patient"``, ``"near-duplicate cluster"`` or ``"image"``.
+        groups: of each image.
+        similarity: to the most similar image that taught, float64 ``[images]``; ``None`` where those were not given.
+        nearest: these images; ``None`` where none was given or can be read.
+    """
+
+    grouped_by: str
+    groups: tuple[str, ...]
+    similarity: NDArray[np.float64] | None
+    nearest: tuple[Record, ...] | None
+
+
+def likeness(records: Sequence[Record], taught: Sequence[Record] | None) -> Likeness:
+    """Compare images with each other and with those that taught a model.
+
+    Raises:
+        InputError: one of ``records`` cannot be read.
+    """
+    vectors, _ = record_thumbnails(records)
     similarity: NDArray[np.float64] | None = None
-    neighbour: tuple[str, ...] | None = None
+    nearest: tuple[Record, ...] | None = None
     if taught is not None:
         references, read = record_thumbnails(taught, skip=True)
-        similarity = np.full(len(wanted), -1.0)
+        similarity = np.full(len(records), -1.0)
         if read:
             index, similarity = nearest_index(vectors, references)
-            neighbour = tuple(label_of(read[one]) or "" for one in index)
-    grouped_by, groups = _groups(wanted, vectors)
-    table = replace(table, similarity=similarity, groups=groups, unread=unread)
-    return Answered(table, grouped_by, neighbour, {record.id: record for record in wanted})
+            nearest = tuple(read[one] for one in index)
+    grouped_by, groups = _groups(records, vectors)
+    return Likeness(grouped_by, groups, similarity, nearest)
 
 
 def record_thumbnails(

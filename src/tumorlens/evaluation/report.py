@@ -57,7 +57,13 @@ def write_classification_report(folder: Path, predictions: Predictions, setting:
         raise EvaluationError("There are no answers to report on: evaluate at least one image.")
     found = classification_section(predictions, setting, folds)
     titles = {name: title_of(name) for name in predictions.classes}
-    report = _report("classification", found, predictions, setting)
+    report = report_of(
+        "classification",
+        found,
+        setting,
+        reference_known=predictions.similarity is not None,
+        unread=predictions.unread,
+    )
     report["published"] = _beside(folder, found, setting)
     report["summary"] = classification_summary(found, report["data"])
     errors, usual = worst_errors(predictions, setting, titles), examples(predictions, setting, titles)
@@ -66,7 +72,7 @@ def write_classification_report(folder: Path, predictions: Predictions, setting:
     page = classification_page(report, plots, errors, usual)
     text = classification_report(predictions.truth, predictions.probabilities, predictions.classes)
     _write_figures(folder, text)
-    _write(folder, report, page, predictions.to_csv(), plots, [*errors, *usual])
+    write_report(folder, report, page, predictions.to_csv(), plots, [*errors, *usual])
     return report
 
 
@@ -81,7 +87,13 @@ def write_segmentation_report(folder: Path, outlines: Outlines, setting: Setting
         raise EvaluationError("There are no outlines to report on: evaluate at least one image.")
     found = segmentation_section(outlines, setting, folds)
     titles = {name: title_of(name) for name in set(outlines.labels)}
-    report = _report("segmentation", found, outlines, setting)
+    report = report_of(
+        "segmentation",
+        found,
+        setting,
+        reference_known=outlines.similarity is not None,
+        unread=outlines.unread,
+    )
     report["published"] = _beside(folder, found, setting)
     report["summary"] = segmentation_summary(found, report["data"])
     pictures = outline_pictures(outlines, setting, titles)
@@ -92,7 +104,7 @@ def write_segmentation_report(folder: Path, outlines: Outlines, setting: Setting
     sizes = [(words["name"], one.rows) for one, words in zip(bins, found["per_size"], strict=True)]
     plots = [*_curves(setting), *segmentation_plots(outlines.dice, [titles[name] for name in outlines.labels], sizes)]
     page = segmentation_page(report, plots, pictures)
-    _write(folder, report, page, outlines.to_csv(), plots, [*pictures["worst"], *pictures["typical"]])
+    write_report(folder, report, page, outlines.to_csv(), plots, [*pictures["worst"], *pictures["typical"]])
     return report
 
 
@@ -104,6 +116,8 @@ def metrics_of(report: Report) -> tuple[Metric, ...]:
     more: tuple[str, ...] = ("balanced_accuracy", "macro_f1", "macro_auroc")
     if report["kind"] == "segmentation":
         name, more = "dice", ("iou", "hd95", "surface_dice", "sensitivity")
+    if report["kind"] == "reading":
+        more = ("sensitivity", "specificity", "auroc", "ece", "wrong_silent", "dice")
     rows: list[tuple[str, Mapping[str, Any] | None, int, str]] = []
     rows.append((name, whole["intervals"][name], whole["images"], words))
     if free is not None and free["images"] < whole["images"]:
@@ -114,7 +128,7 @@ def metrics_of(report: Report) -> tuple[Metric, ...]:
     if report["kind"] == "classification":
         for label, count in whole["counts"].items():
             rows.append((f"recall_{label}", whole["intervals"][f"recall_{label}"], count, words))
-    else:
+    elif report["kind"] == "segmentation":
         rows += [
             (f"dice_{key}", one["intervals"]["dice"], one["images"], words) for key, one in found["per_class"].items()
         ]
@@ -135,7 +149,23 @@ def read_report(folder: Path) -> Report | None:
     return found if is_report else None
 
 
-def _report(kind: str, found: Mapping[str, Any], table: Predictions | Outlines, setting: Setting) -> Report:
+def report_of(
+    kind: str,
+    found: Mapping[str, Any],
+    setting: Setting,
+    *,
+    reference_known: bool,
+    unread: Sequence[tuple[str, str]],
+) -> Report:
+    """What metrics.json holds, its sentences yet to come.
+
+    Args:
+        kind: task of the model.
+        found: its figures.
+        setting: what was evaluated.
+        reference_known: whether the images were compared with those that taught the model.
+        unread: files that could not be answered, each with the reason.
+    """
     manifest = setting.manifest
     return {
         "schema_version": SCHEMA_VERSION,
@@ -159,10 +189,10 @@ def _report(kind: str, found: Mapping[str, Any], table: Predictions | Outlines, 
             "degrade": setting.degrade,
             "grouped_by": setting.grouped_by,
             "reference": setting.reference,
-            "reference_known": table.similarity is not None,
+            "reference_known": reference_known,
             "near_duplicate": NEAR_DUPLICATE,
             "seconds": None if setting.seconds is None else round(setting.seconds, 3),
-            "unread": [{"path": path, "reason": reason} for path, reason in table.unread],
+            "unread": [{"path": path, "reason": reason} for path, reason in unread],
         },
         "summary": [],
         "published": [],
@@ -202,9 +232,14 @@ def _write_figures(folder: Path, figures: ClassificationFigures) -> None:
     write_atomic(folder / "classification_report.json", _json(figures.to_dict()))
 
 
-def _write(
+def write_report(
     folder: Path, report: Report, page: str, table: bytes, plots: Iterable[Plot], pictures: Sequence[Picture]
 ) -> None:
+    """Write metrics.json, page, table, plots and pictures into a folder.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
     try:
         (folder / "plots").mkdir(exist_ok=True)
         if pictures:

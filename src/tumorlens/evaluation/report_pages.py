@@ -60,7 +60,7 @@ def classification_page(
         html.section(
             "Figures",
             html.table(*_whole_table(found)),
-            note=f"{_INTERVALS}, {_drawn(report)}. {_leak_note(report)}",
+            note=f"{_INTERVALS}, {drawn(report)}. {leak_note(report)}",
         ),
         html.section(
             "Against what needs no network",
@@ -71,16 +71,16 @@ def classification_page(
         html.section("Plots", html.plots(plots)),
         _calibration(found),
         _sets(found),
-        _gallery("Worst errors", "The wrong answers that it was surest of.", errors),
-        _gallery(
+        picture_section("Worst errors", "The wrong answers that it was surest of.", errors),
+        picture_section(
             "Where it looked",
             "For each class the right answer of median confidence; bright places spoke for the answer. The map shows "
             "evidence for a class, and not an outline.",
             usual if any(one.map_png for one in usual) else (),
         ),
-        *_ending(report),
+        *ending(report),
     ]
-    return _page(report, body)
+    return report_shell(report, body)
 
 
 def segmentation_page(
@@ -107,7 +107,7 @@ def segmentation_page(
         html.section(
             "Figures",
             html.table(*_outline_table(parts, found)),
-            note=f"Means over images. {_INTERVALS}, {_drawn(report)}. {_leak_note(report)}",
+            note=f"Means over images. {_INTERVALS}, {drawn(report)}. {leak_note(report)}",
         ),
         html.section("For each class", html.table(*_outline_table(classes, found))),
         html.section(
@@ -118,15 +118,16 @@ def segmentation_page(
         html.section("Plots", html.plots(plots)),
         _fold_section(found),
         _area(found),
-        _gallery("Worst outlines", outlines, pictures["worst"]),
-        _gallery("Usual outlines", f"From the middle of all images by Dice. {outlines}", pictures["typical"]),
+        picture_section("Worst outlines", outlines, pictures["worst"]),
+        picture_section("Usual outlines", f"From the middle of all images by Dice. {outlines}", pictures["typical"]),
         _empty(found),
-        *_ending(report),
+        *ending(report),
     ]
-    return _page(report, body)
+    return report_shell(report, body)
 
 
-def _page(report: Mapping[str, Any], body: Sequence[str]) -> str:
+def report_shell(report: Mapping[str, Any], body: Sequence[str]) -> str:
+    """The whole page: sections under a heading that names model and images."""
     model, data = report["model"], report["data"]
     degraded = f", each degraded with {data['degrade']}" if data["degrade"] else ""
     lead = f"{model['title']}. Evaluated on: {data['description']}{degraded}."
@@ -287,7 +288,8 @@ def _published(report: Mapping[str, Any]) -> str:
     )
 
 
-def _gallery(heading: str, note: str, pictures: Sequence[Picture]) -> str:
+def picture_section(heading: str, note: str, pictures: Sequence[Picture]) -> str:
+    """Cards of pictures under a heading; nothing where there are none."""
     if not pictures:
         return ""
     cards = []
@@ -299,13 +301,15 @@ def _gallery(heading: str, note: str, pictures: Sequence[Picture]) -> str:
     return html.section(heading, html.gallery(cards), note=note)
 
 
-def _drawn(report: Mapping[str, Any]) -> str:
+def drawn(report: Mapping[str, Any]) -> str:
+    """By what the bootstrap draws, in words."""
     grouped = report["data"]["grouped_by"]
     groups = report["results"]["figures"]["all"]["groups"]
     return "drawn by image" if grouped == "image" else f"drawn by {grouped} ({groups:,} of them)"
 
 
-def _leak_note(report: Mapping[str, Any]) -> str:
+def leak_note(report: Mapping[str, Any]) -> str:
+    """What leak-free means, in a sentence or two."""
     folds = f" {FOLD_NOTE}" if report["results"]["folds"] is not None else ""
     if not report["data"]["reference_known"]:
         return f"Which images are leak-free is unknown.{folds}"
@@ -314,7 +318,8 @@ def _leak_note(report: Mapping[str, Any]) -> str:
     )
 
 
-def _ending(report: Mapping[str, Any]) -> list[str]:
+def ending(report: Mapping[str, Any]) -> list[str]:
+    """How it was measured, and what could not be."""
     data, model = report["data"], report["model"]
     pairs = [
         ("Images", f"{report['results']['figures']['all']['images']:,}: {data['description']}"),

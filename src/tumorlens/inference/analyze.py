@@ -252,6 +252,8 @@ def _warnings(scan: Slice, read: _Read, outlined: bool, interval: AreaBoundsOfMa
     found = scan.warnings
     if read.answer is not None and read.gate is not None and not read.gate.passed:
         found = (f"{OVERRIDDEN} {read.gate.reason}", *found)
+    if read.gate is None and scan.scan.refusal is not None:
+        found = (scan.scan.refusal, *found)
     if interval is not None and interval.unsure_words is not None:
         found = (*found, interval.unsure_words)
     return (*found, NO_OUTLINE) if read.mask is not None and not outlined else found
@@ -266,8 +268,6 @@ def open_slice(scan: ScanLike, spacing_mm: tuple[float, float] | None = None, in
     """
     flat = scan if isinstance(scan, Slice) else _to_scan(scan).slice(index)
     whole = flat.scan
-    if whole.refusal is not None:
-        raise InputError(whole.refusal)
     chosen = flat.index if whole.is_volume else None
     if spacing_mm is not None:
         try:

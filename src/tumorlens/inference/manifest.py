@@ -242,7 +242,7 @@ class Manifest(_Part):
     The model takes ``image`` float32 ``[batch, channels, rows, cols]`` as ``preprocessing`` makes it. A classifier
     answers ``logits`` ``[batch, classes]`` and, where ``activation`` is ``"cam"``, ``features``
     ``[batch, channels, rows, cols]`` and ``head_weight`` ``[classes, channels]``. A segmenter answers ``logits``
-    ``[batch, 1, rows, cols]`` at the input's resolution. A gate answers ``logits`` ``[batch, 1]``, above 0 where the
+    ``[batch, 1, rows, cols]`` at the input's resolution. A gate answers ``logits`` ``[batch, 1]``, high where the
     input looks like a slice of a brain MRI. A reader answers ``tumor_logit`` ``[batch]``, ``kind_logits``
     ``[batch, kinds]``, ``mask_logits`` ``[batch, 1, rows / s, cols / s]`` at some stride s, ``sequence_logits``
     ``[batch, 4]`` (T1, T1 with contrast, T2, FLAIR), ``stripped_logit`` and ``unlike`` ``[batch]``.
@@ -261,6 +261,8 @@ class Manifest(_Part):
         activation: whether class activation maps can be made.
         temperature: logits are divided by this before the softmax or sigmoid (Guo et al., ICML 2017).
         threshold: a pixel above this probability is tumor; for a gate, an input above it is let through.
+        least_values: a gate refuses a picture of fewer distinct values, or of flat patches alone, without asking its
+            network: a mask or label map; ``None`` asks always.
         min_region_fraction: regions smaller than this fraction of the head's box are dropped.
         flip_average: probabilities are averaged over the input and its mirror image.
         conformal: how prediction sets are made; ``None`` where none can be.
@@ -282,6 +284,7 @@ class Manifest(_Part):
     activation: Literal["cam", "none"] = "none"
     temperature: float = Field(default=1.0, gt=0)
     threshold: float = Field(default=0.5, gt=0, lt=1)
+    least_values: int | None = Field(default=None, ge=2)
     min_region_fraction: float = Field(default=0.0, ge=0, lt=1)
     flip_average: bool = False
     conformal: Conformal | None = None

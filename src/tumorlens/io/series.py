@@ -56,7 +56,7 @@ def series_in(paths: Iterable[Path]) -> list[Series]:
             numbers.setdefault(key, number)
     several = [(key, sorted(files)) for key, files in groups.items() if len(files) > 1]
     names: dict[str, int] = {}
-    series = []
+    series: list[Series] = []
     for key, files in several:
         name = f"series-{numbers[key] or len(series) + 1}"
         names[name] = names.get(name, 0) + 1

@@ -12,7 +12,7 @@ from tumorlens.errors import RecipeError
 if TYPE_CHECKING:
     from torch import nn
 
-Task = Literal["classification", "segmentation", "reading"]
+Task = Literal["classification", "segmentation", "gate", "reading"]
 
 _CLASSIFIERS = "tumorlens.models.classifiers"
 _SEGMENTERS = "tumorlens.models.segmenters"
@@ -142,6 +142,13 @@ REGISTRY: dict[str, ModelEntry] = {
             description="any segmentation network of MONAI by its class name",
             source=_MONAI,
             target=f"{_SEGMENTERS}.monai_network:monai_network",
+        ),
+        ModelEntry(
+            name="gate",
+            task="gate",
+            description="five small convolutions, averaged over a 2 x 2 grid: is this a slice of a brain MRI",
+            source="tumorlens",
+            target="tumorlens.models.gate_network:GateNetwork",
         ),
         ModelEntry(
             name="pyramid",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tumorlens.preprocessing.geometry import Box, whole
 
 WORK_SIZE = 192
+HULL_SIZE = 128
 LEAST_FILL = 0.3
 """Share of its box that the head fills; a frame fills less."""
 LEAST_SIDE = 0.08
@@ -50,12 +51,11 @@ def head_area(pixels: NDArray[np.float32]) -> int:
     Args:
         pixels: float32 ``[rows, cols]``, any intensity range.
     """
-    box = content_box(pixels, margin=0.0)
-    if box == whole((pixels.shape[0], pixels.shape[1])):
+    box = _look(pixels, whole((pixels.shape[0], pixels.shape[1])))
+    if box is None:
         return pixels.size
-    around = _grown(box, _ROUGH_MARGIN, pixels.shape)
-    part = pixels[around.slices]
-    scale = min(1.0, WORK_SIZE / max(part.shape))
+    part = pixels[_grown(box, _ROUGH_MARGIN, pixels.shape).slices]
+    scale = min(1.0, HULL_SIZE / max(part.shape))
     size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
     mask = _bright(np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.float32))
     points = cv2.findNonZero(mask)
@@ -64,7 +64,7 @@ def head_area(pixels: NDArray[np.float32]) -> int:
     # A hull runs through the centers of its pixels, half a pixel within their border.
     hull = cv2.convexHull(points)
     inside = cv2.contourArea(hull) + cv2.arcLength(hull, closed=True) / 2 + 1
-    return min(box.height * box.width, int(np.ceil(inside * part.size / mask.size)))
+    return min(pixels.size, int(np.ceil(inside * part.size / mask.size)))
 
 
 def _look(pixels: NDArray[np.float32], within: Box) -> Box | None:

@@ -8,7 +8,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -18,6 +18,7 @@ from tumorlens.errors import RecipeError
 from tumorlens.labels import CLASSES, Label
 from tumorlens.models.registry import REGISTRY, Task
 from tumorlens.preprocessing import Preprocessing
+from tumorlens.training.gate.recipe import GateRecipe
 from tumorlens.training.reader.recipe import ReaderRecipe
 from tumorlens.training.recipe_files import expand, read_yaml, shipped_recipes
 from tumorlens.training.recipe_parts import (
@@ -37,7 +38,8 @@ from tumorlens.training.recipe_parts import (
     ScheduleRecipe,
 )
 
-Kind = TypeVar("Kind", "Recipe", ReaderRecipe)
+Kind = TypeVar("Kind", "Recipe", ReaderRecipe, GateRecipe)
+AnyRecipe: TypeAlias = "Recipe | ReaderRecipe | GateRecipe"
 
 
 class Recipe(Part):
@@ -188,15 +190,16 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe of a classifier or segmenter; see :func:`load_any_recipe`.
 
     Raises:
-        RecipeError: there is none, it is not valid, or it is that of a reader.
+        RecipeError: there is none, it is not valid, or it is that of a reader or a gate.
     """
     found = load_any_recipe(name, overrides)
     if not isinstance(found, Recipe):
-        raise RecipeError(f"The recipe '{name}' trains a reader, which only 'tumorlens train' does.")
+        what = "reader" if isinstance(found, ReaderRecipe) else "gate"
+        raise RecipeError(f"The recipe '{name}' trains a {what}, which only 'tumorlens train' does.")
     return found
 
 
-def load_any_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe | ReaderRecipe:
+def load_any_recipe(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
     """Read a recipe by name, or from a ``.yaml`` file, with ``key.inner=value`` overrides (values are YAML).
 
     A file that holds a family is asked for one of its recipes as ``file.yaml#name``.
@@ -244,7 +247,7 @@ def parse_recipe(values: dict[str, Any], origin: str) -> Recipe:
     return _parsed(Recipe, values, origin)
 
 
-def parse_any_recipe(values: dict[str, Any], origin: str) -> Recipe | ReaderRecipe:
+def parse_any_recipe(values: dict[str, Any], origin: str) -> AnyRecipe:
     """Check the fields of a recipe, by its task.
 
     Raises:
@@ -252,6 +255,8 @@ def parse_any_recipe(values: dict[str, Any], origin: str) -> Recipe | ReaderReci
     """
     if values.get("task") == "reading":
         return _parsed(ReaderRecipe, values, origin)
+    if values.get("task") == "gate":
+        return _parsed(GateRecipe, values, origin)
     return _parsed(Recipe, values, origin)
 
 

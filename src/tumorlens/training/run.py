@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from tumorlens.errors import OutputError, TrainingError
 from tumorlens.io.atomic import write_atomic
-from tumorlens.training.reader.recipe import ReaderRecipe
-from tumorlens.training.recipe import Recipe
+from tumorlens.training.recipe import AnyRecipe
 
 DESCRIBING = ("title", "published", "notes", "version", "licence", "limits")
 """Fields of a recipe that say something about a run and change nothing in it."""
@@ -49,7 +48,7 @@ class RunFolder:
         """Weights that early stopping restores, where the recipe says so."""
         return self.checkpoints / "restored.ckpt"
 
-    def start(self, recipe: Recipe | ReaderRecipe, *, resume: bool) -> None:
+    def start(self, recipe: AnyRecipe, *, resume: bool) -> None:
         """Create the folder, or check that it may be gone on with.
 
         Raises:
@@ -75,7 +74,7 @@ class RunFolder:
         write_atomic(kept, (recipe.model_dump_json(indent=1) + "\n").encode())
 
     @staticmethod
-    def _is_of(recipe: Recipe | ReaderRecipe, kept: Path) -> bool:
+    def _is_of(recipe: AnyRecipe, kept: Path) -> bool:
         """Whether the run was started with all that decides its training; what describes it may have changed."""
         try:
             before = type(recipe).model_validate_json(kept.read_bytes())

@@ -39,6 +39,8 @@ table { border-collapse: collapse; width: 100% } th, td { text-align: right; pad
   border-bottom: 1px solid #c9d1d8 } th:first-child, td:first-child { text-align: left }
 .trust { border-left: 4px solid #a15c00; padding: .2rem .7rem; margin: .8rem 0 }
 small, .meta td { overflow-wrap: anywhere } meter { width: 12rem; height: .9rem }
+meter::-webkit-meter-optimum-value { background: #6d8191 }
+meter::-moz-meter-bar { background: #6d8191 }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 CSP = (

@@ -1,11 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tumorlens.augmentation.contrast import ContrastMap
 from tumorlens.errors import DatasetError
 from tumorlens.training.reader.data import DrawnPictures
-from tumorlens.training.reader.draws import Draws, stratum_weights
+from tumorlens.training.reader.draws import Draws, balanced_looks, stratum_weights
 from tumorlens.training.reader.pool import Pool, divide, limited, prepare_pool, with_phantoms
 from tumorlens.training.reader.recipe import ReaderRecipe, SourceRecipe
 
@@ -136,3 +138,27 @@ def test_a_limit_spreads_over_strata(pool: Pool) -> None:
     items = list(pool.items)
     kept = limited(items, 1)
     assert len(kept) == len({one.stratum for one in items}) and limited(items, None) == items
+
+
+def test_balanced_looks_are_drawn_alike_with_and_without_a_tumor(pool: Pool) -> None:
+    weights = np.array([3.0 if one.record.is_tumor else 1.0 for one in pool.items])
+    weights[[at for at, one in enumerate(pool.items) if one.record.sequence == "t2"]] *= 2
+    balanced = balanced_looks(pool, weights)
+    tumor = np.array([one.record.is_tumor for one in pool.items])
+    assert np.array_equal(balanced[tumor], weights[tumor])
+    looks = np.array([f"{one.record.sequence} {one.record.stripped}" for one in pool.items])
+    shares = {
+        look: balanced[(looks == look) & tumor].sum() / balanced[(looks == look) & ~tumor].sum()
+        for look in set(looks)
+        if tumor[looks == look].any()
+    }
+    assert max(shares.values()) == pytest.approx(min(shares.values()))
+
+
+def test_a_curve_may_not_hide_a_known_tumor(draws: Draws) -> None:
+    flat = ContrastMap((0.5, 0.5, 0.5))
+    index = next(at for at, one in enumerate(draws.pool.items) if one.record.is_tumor and draws.pool.masks[at].any())
+    number = next(at for at in range(400) if draws.draw(0, at).index == index and draws.draw(0, at).implant is None)
+    draw = replace(draws.draw(0, number), stripping=None, blend=None, turns=0, contrast=flat)
+    plain = replace(draw, contrast=None)
+    assert np.array_equal(draws.picture(draw, 64).image, draws.picture(plain, 64).image)

@@ -21,6 +21,8 @@ Examples:
   tumorlens evaluate classifier-small --data datasets --collection sartaj --out on-sartaj
   tumorlens evaluate classifier-small --data our-scans --labels our-scans/labels.csv --train-data datasets
   tumorlens evaluate classifier-small --data datasets --degrade blur15 --out blurred
+  tumorlens evaluate reader-lite0 --data datasets --collection nickparvar --gate
+  tumorlens evaluate reader-lite0 --data datasets --collection lgg --out on-lgg
   tumorlens evaluate reader-lite0 --data datasets --leave-out healthy --leave-out brats+more:BraTS* --out left"""
 NEEDED = ("scipy", "sklearn", "matplotlib")
 
@@ -43,6 +45,9 @@ def evaluate(
     folds: Annotated[
         int, typer.Option(metavar="N", min=0, max=50, help="Folds of whole groups to state figures over; 0 for none.")
     ] = 5,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Let the gate stand before a reader: what it refuses counts as wrong.")
+    ] = False,
     leave_out: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,7 +88,7 @@ def evaluate(
     chosen = choose_images(subject, data, split, part, labels, collection, train_data)
     folder = out or Path(f"evaluation-{subject.manifest.name}")
     with answering_bar(len(chosen.records)) as told:
-        report = run_evaluation(subject, chosen, folder, degrade=degrade, folds=folds, progress=told)
+        report = run_evaluation(subject, chosen, folder, degrade=degrade, folds=folds, gate=gate, progress=told)
     _print(report, folder)
 
 

@@ -23,6 +23,7 @@ def recipes(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every recipe with the experiment it belongs to and the published figures, or show all fields of one."""
+    from tumorlens.training.gate.recipe import GateRecipe
     from tumorlens.training.reader.recipe import ReaderRecipe
     from tumorlens.training.recipe import load_any_recipe, recipe_names
 
@@ -48,8 +49,9 @@ def recipes(
     for column in ("Recipe", "Of", *(("Data", "Model") if wide else ()), "Published"):
         table.add_column(column, no_wrap=column != "Published", overflow="fold")
     for one in chosen:
-        if isinstance(one, ReaderRecipe):
-            more = (f"{len(one.sources)} collections", one.model.name) if wide else ()
+        if isinstance(one, ReaderRecipe | GateRecipe):
+            count = len(one.sources if isinstance(one, ReaderRecipe) else one.brains)
+            more = (f"{count} collections", one.model.name) if wide else ()
             table.add_row(one.name, "own", *more, "")
             continue
         figures = ", ".join(f"{key} {value:g}" for key, value in headline(one.published).items())

@@ -57,6 +57,7 @@ def train(
         require(module, "train")
     if mlflow is not None:
         require("mlflow", "mlflow")
+    from tumorlens.training.gate.recipe import GateRecipe
     from tumorlens.training.reader.recipe import ReaderRecipe
     from tumorlens.training.recipe import load_any_recipe
     from tumorlens.training.train import Options, with_options
@@ -65,6 +66,11 @@ def train(
 
     chosen = load_any_recipe(recipe, set_ or ())
     options = Options(epochs, limit, resume, cache, World(devices, num_nodes), mlflow)
+    if isinstance(chosen, GateRecipe):
+        from tumorlens.cli.workbench._train_gate import run_gate
+
+        run_gate(chosen, data, out, options, dry_run=dry_run)
+        return
     if isinstance(chosen, ReaderRecipe):
         from tumorlens.cli.workbench._train_reader import run_reader
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tumorlens.training.data import Batch
+from tumorlens.training.gate.recipe import GateRecipe
 from tumorlens.training.reader.draws import SEQUENCE_NAMES, UNKNOWN, Drawn, Draws
 from tumorlens.training.reader.pool import Pool
 from tumorlens.training.reader.recipe import ReaderRecipe
@@ -78,7 +79,7 @@ def as_batch(made: Sequence[Drawn], recipe: ReaderRecipe) -> Batch:
 class DrawBatches(Sampler[list[Key]]):
     """Numbers of an epoch's draws, in batches; Lightning calls :meth:`set_epoch`."""
 
-    def __init__(self, recipe: ReaderRecipe) -> None:
+    def __init__(self, recipe: ReaderRecipe | GateRecipe) -> None:
         self.recipe = recipe
         self.epoch = 0
 

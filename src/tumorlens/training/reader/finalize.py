@@ -36,7 +36,7 @@ from tumorlens.training.run import RunFolder
 SPECIFICITY = 0.95
 KNOWN_SHARE = 0.95
 """Share of the validation slices, weighted, that the threshold of the unlike score lets pass."""
-FITTED = 4000
+FITTED = 3000
 PARITY_IMAGES = 32
 
 
@@ -54,8 +54,8 @@ def finalize_reader(
     """
     run.export.mkdir(exist_ok=True)
     network, path = module.answering, run.export / MODEL_FILE
-    taught = subset(train, FITTED, recipe.seed)
-    unlike = fit_unlike(answer_pool(network, taught, recipe).embedding, stratum_shares(taught))
+    taught, plain = subset(train, FITTED, recipe.seed), recipe.model_copy(update={"views": ("identity",)})
+    unlike = fit_unlike(answer_pool(network, taught, plain).embedding, stratum_shares(taught))
     answers = answer_pool(network, validation, recipe)
     judged = judge(validation, answers, recipe)
     words = "the validation slices of the sources that taught it"

@@ -59,6 +59,12 @@ export function answerName(analysis) {
   return className(label);
 }
 
+/** The probability of the answer; a dash where it was refused, or where the scan is unlike all that the model knows. */
+export function sureness(analysis, decimals = 1) {
+  const known = analysis.label && !analysis.findings?.unlike.flagged;
+  return known ? percent(analysis.confidence, decimals) : t("none");
+}
+
 /** A class as people call it, also one that only a certain model knows; null is a scan that the gate refused. */
 export function className(label) {
   if (label === null) return t("phase.refused");

@@ -86,6 +86,7 @@ const EN = {
   "answer.label": "Answer",
   "answer.confidence": "Confidence",
   "answer.probabilities": "Probabilities",
+  "answer.void": "Probabilities, which may mean nothing",
   "answer.none":
     "Nothing was outlined or measured. That is no proof that there is no tumor.",
   "answer.unlike": "Not sure: unlike known scans",

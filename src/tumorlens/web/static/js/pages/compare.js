@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { h, replace } from "../dom.js";
-import { answerName, number, percent, signed, when } from "../format.js";
+import { answerName, number, signed, sureness, when } from "../format.js";
 import { icon } from "../icons.js";
 import { iconButton, showBar } from "../viewer/controls.js";
 import { regionsOf, totalArea } from "../panels/measurements.js";
@@ -137,7 +137,7 @@ function side(entry, at, { view, viewers, pick }) {
       "p",
       { class: "compare-answer" },
       h("strong", {}, analysis.message),
-      h("span", {}, `${percent(analysis.confidence)} \u00b7 ${when(entry.item.created)}`),
+      h("span", {}, `${sureness(analysis)} \u00b7 ${when(entry.item.created)}`),
     ),
   );
   viewer.load(entry.item).then(sync);

@@ -3,7 +3,7 @@
 import * as api from "../api.js";
 import { confirm } from "../dialog.js";
 import { h, replace } from "../dom.js";
-import { answerName, className, percent, quantity, when } from "../format.js";
+import { answerName, className, quantity, sureness, when } from "../format.js";
 import { icon } from "../icons.js";
 import { regionsOf, totalArea } from "../panels/measurements.js";
 import { statusText } from "../panels/rail.js";
@@ -213,7 +213,7 @@ class ScansPage {
       h(
         "td",
         { class: "c-number", data: { head: t("scans.confidence") } },
-        analysis?.label ? percent(analysis.confidence) : t("none"),
+        analysis ? sureness(analysis) : t("none"),
       ),
       h(
         "td",

@@ -8,26 +8,28 @@ import { t } from "../strings.js";
 export function answerCard(item) {
   const { analysis } = item;
   // What was not found is no good news, and what is unlike all known scans no news: both are as plain as the rest.
-  const found = analysis.label !== "no_tumor" && !analysis.findings?.unlike.flagged;
+  const unlike = analysis.findings?.unlike.flagged ?? false;
+  const found = analysis.label !== "no_tumor" && !unlike;
   return h(
     "section",
     { class: `card answer ${found ? "found" : ""}`.trim(), "aria-label": t("answer.label") },
     h("h1", { tabindex: "-1" }, analysis.message),
-    h(
-      "div",
-      { class: "confidence" },
-      h("span", {}, t("answer.confidence")),
-      h("strong", {}, percent(analysis.confidence)),
-      bar(analysis.confidence, t("answer.confidence"), "thick"),
-    ),
-    h("h2", { class: "minor" }, t("answer.probabilities")),
+    !unlike &&
+      h(
+        "div",
+        { class: "confidence" },
+        h("span", {}, t("answer.confidence")),
+        h("strong", {}, percent(analysis.confidence)),
+        bar(analysis.confidence, t("answer.confidence"), "thick"),
+      ),
+    h("h2", { class: "minor" }, t(unlike ? "answer.void" : "answer.probabilities")),
     h(
       "ul",
       { class: "probabilities" },
       Object.entries(analysis.probabilities).map(([label, value]) =>
         h(
           "li",
-          { class: label === analysis.label ? "leads" : null },
+          { class: label === analysis.label && !unlike ? "leads" : null },
           h("span", {}, className(label)),
           bar(value, className(label)),
           h("span", { class: "value" }, percent(value)),

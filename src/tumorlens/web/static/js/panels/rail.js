@@ -1,7 +1,7 @@
 // The session's scans, each with its picture, progress and answer. Rows are kept and updated, never rebuilt.
 
 import { h, replace } from "../dom.js";
-import { answerName, percent } from "../format.js";
+import { answerName, sureness } from "../format.js";
 import { icon } from "../icons.js";
 import * as session from "../session.js";
 import { t } from "../strings.js";
@@ -10,10 +10,9 @@ import { thumbnail } from "./thumbnail.js";
 export function statusText(entry) {
   const { phase, item, progress } = entry;
   if (phase === "done") {
-    const { label, confidence } = item.analysis;
-    if (label === null) return t("phase.refused");
-    if (item.analysis.findings?.unlike.flagged) return answerName(item.analysis);
-    return `${answerName(item.analysis)} \u00b7 ${percent(confidence, 0)}`;
+    const { analysis } = item;
+    if (analysis.label === null || analysis.findings?.unlike.flagged) return answerName(analysis);
+    return `${answerName(analysis)} \u00b7 ${sureness(analysis, 0)}`;
   }
   if (phase === "sending") return t("phase.sending", { share: `${Math.floor(progress * 100)} %` });
   if (phase === "queued" && item?.position) return t("phase.place", { position: item.position });

@@ -1,29 +1,20 @@
-"""What the gate is fitted on: slices of brain MRI, real pictures of other things, and made ones, each drawn anew."""
+"""Pictures as they might have been exported: turned, framed, stripped, shrunk, degraded, in another contrast."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
 
-from tumorlens.datasets.non_brain import scramble
 from tumorlens.errors import DatasetError
-from tumorlens.preprocessing import Preprocessing
+from tumorlens.inference.gate import LONGEST_SIDE
 
 Grey = NDArray[np.uint8]
-LONGEST = 160
-SCANS = ("organ", "xray_ct")
-SHARES = {"organ": 4.0, "xray_ct": 2.0, "photo": 2.0, "noise": 2.5}
-"""How often pictures of a kind are drawn, against 1: those that are hard to tell from a head come oftener."""
 
 
-def load_grey(path: Path, longest: int = LONGEST) -> Grey:
+def load_grey(path: Path, longest: int = LONGEST_SIDE) -> Grey:
     """A picture file as uint8 grey, shrunk so that its longer side is at most ``longest``.
 
     Raises:
@@ -238,51 +229,3 @@ def vary_other(picture: Grey, rng: np.random.Generator) -> Grey:
     if rng.random() < 0.15:
         picture = _frame(picture, rng)
     return degrade(picture, rng) if rng.random() < 0.7 else picture
-
-
-@dataclass(frozen=True, eq=False)
-class GateImages(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Varied pictures, half of them brain MRI; item ``index`` is the same each time for one seed.
-
-    Attributes:
-        brains: slices of brain MRI.
-        others: real pictures of other things, one sequence for each kind, drawn as :data:`SHARES` says.
-        made: made pictures of other things in the same way; about a third of all others is made.
-        preprocessing: what prepares the network's input.
-        length: pictures of one epoch.
-        seed: seed of all draws; change it with the epoch.
-    """
-
-    brains: Sequence[Grey]
-    others: dict[str, Sequence[Grey]]
-    made: dict[str, Sequence[Grey]]
-    preprocessing: Preprocessing
-    length: int
-    seed: int
-
-    def __len__(self) -> int:
-        return self.length
-
-    def picture(self, index: int) -> tuple[Grey, bool]:
-        """The picture of an index before it is prepared, and whether it is a brain MRI."""
-        rng = np.random.default_rng([self.seed, index])
-        if index % 2 == 0:
-            return vary_brain(self.brains[int(rng.integers(len(self.brains)))], rng), True
-        return self._other(rng), False
-
-    def _other(self, rng: np.random.Generator) -> Grey:
-        drawn = float(rng.random())
-        if drawn < 0.06:
-            return degrade(scramble(self.brains[int(rng.integers(len(self.brains)))], rng), rng)
-        shelf = self.made if drawn < 0.4 or not self.others else self.others
-        weights = np.array([SHARES.get(kind, 1.0) for kind in shelf])
-        kind = str(rng.choice(list(shelf), p=weights / weights.sum()))
-        picture = shelf[kind][int(rng.integers(len(shelf[kind])))]
-        if kind in SCANS and rng.random() < 0.35:
-            picture = recolor(picture, rng)
-        return vary_other(picture, rng)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        picture, brain = self.picture(index)
-        array = self.preprocessing(picture.astype(np.float32)).array
-        return torch.from_numpy(array), torch.tensor([float(brain)])
