@@ -148,7 +148,7 @@ def gate_loader(draws: GateDraws, recipe: GateRecipe) -> DataLoader[Batch]:
     fresh: dict[str, Any] = {"persistent_workers": True, "prefetch_factor": 2, "multiprocessing_context": "spawn"}
     return DataLoader(
         DrawnGatePictures(draws),
-        batch_sampler=DrawBatches(recipe),
+        batch_sampler=DrawBatches(recipe.epoch_draws, recipe.batch_size),
         collate_fn=_as_it_is,  # type: ignore[arg-type]
         num_workers=recipe.workers,
         worker_init_fn=_single_thread if recipe.workers else None,

@@ -87,17 +87,22 @@ class Epoch:
 
 
 class DrawBatches(Sampler[list[Key]]):
-    """Numbers of an epoch's draws, in batches."""
+    """Numbers of an epoch's draws, in batches.
 
-    def __init__(self, recipe: ReaderRecipe) -> None:
-        self.recipe = recipe
+    Args:
+        draws: of an epoch.
+        batch_size: pictures of a batch.
+    """
+
+    def __init__(self, draws: int, batch_size: int) -> None:
+        self.draws, self.batch_size = draws, batch_size
         self.sampler = Epoch()
 
     def __len__(self) -> int:
-        return max(1, self.recipe.epoch_draws // self.recipe.batch_size)
+        return max(1, self.draws // self.batch_size)
 
     def __iter__(self) -> Iterator[list[Key]]:
-        size = self.recipe.batch_size
+        size = self.batch_size
         for batch in range(len(self)):
             yield [(self.sampler.number, batch * size + place) for place in range(size)]
 
@@ -108,7 +113,7 @@ def training_loader(draws: Draws, recipe: ReaderRecipe) -> DataLoader[Batch]:
     fresh: dict[str, Any] = {"persistent_workers": True, "prefetch_factor": 4, "multiprocessing_context": "spawn"}
     return DataLoader(
         DrawnPictures(draws),
-        batch_sampler=DrawBatches(recipe),
+        batch_sampler=DrawBatches(recipe.epoch_draws, recipe.batch_size),
         collate_fn=_as_it_is,  # type: ignore[arg-type]
         num_workers=recipe.workers,
         worker_init_fn=_single_thread if recipe.workers else None,
