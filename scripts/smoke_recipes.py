@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tumorlens.errors import TumorlensError
-from tumorlens.training.recipe import Recipe, load_recipe, recipe_names
+from tumorlens.training.recipe import Recipe, load_any_recipe, load_recipe, recipe_names
 from tumorlens.training.results import run_figures
 from tumorlens.training.train import Options, train
 
@@ -78,7 +78,8 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     console = Console()
-    names = [name for name in recipe_names() if fnmatchcase(name, chosen.pattern)]
+    known = [name for name in recipe_names() if fnmatchcase(name, chosen.pattern)]
+    names = [name for name in known if isinstance(load_any_recipe(name), Recipe)]
     for number, name in enumerate(names, start=1):
         kept = chosen.out / "rows" / f"{name}.json"
         if kept.is_file() and not json.loads(kept.read_text(encoding="utf-8"))["error"]:
