@@ -37,7 +37,7 @@ def _answer(phantom: Phantom, label: str | None = None, mask: np.ndarray | None 
     """An answer about a phantom: its own label and mask unless others are given."""
     label = phantom.label if label is None else label
     mask = phantom.mask if mask is None else mask
-    scan = Scan(phantom.pixels).with_spacing(phantom.spacing_mm)
+    scan = Scan(phantom.pixels).with_spacing(phantom.spacing_mm).slice()
     found = None if label == "no_tumor" else mask
     rows, cols = np.indices(phantom.pixels.shape)
     heat = np.exp(-((rows - 110) ** 2 + (cols - 100) ** 2) / 1500).astype(np.float32)
