@@ -1,8 +1,10 @@
-"""Finish the reader that ships: rules and figures from the sources left out, then its folder among the weights.
+"""Finish the reader that ships: figures of sources that taught it nothing, then its folder among the weights.
 
-    python scripts/ship_reader.py RUN LEFT_OUT [--weights src/tumorlens/weights] [--table docs]
+    python scripts/ship_reader.py RUN [--left-out LEFT_OUT] [--external ANSWERS.csv ...] [--weights WEIGHTS]
 
-``RUN`` is the run of ``reader-lite0``, ``LEFT_OUT`` what ``tumorlens evaluate reader-lite0 --leave-out ...`` left.
+``RUN`` is the run of ``reader-lite0``. ``LEFT_OUT`` is what ``tumorlens evaluate reader-lite0 --leave-out ...`` left: the
+rules are fitted on it, and the figures of each look come from it. ``ANSWERS.csv`` are tables of answers about collections
+that taught nothing and chose nothing (``tumorlens evaluate`` writes them): they add figures, and no rule.
 """
 
 from __future__ import annotations
@@ -11,33 +13,50 @@ import argparse
 import shutil
 from pathlib import Path
 
-from tumorlens.evaluation.detection import read_detections
-from tumorlens.evaluation.leave_out_report import TABLE, write_leave_out
-from tumorlens.inference.manifest import CARD_FILE, MODEL_FILE, read_manifest
+from tumorlens.evaluation.detection import Detection, detection_figures, read_detections
+from tumorlens.inference.manifest import CARD_FILE, MODEL_FILE, Metric, read_manifest
 from tumorlens.training.reader.finalize import SPECIFICITY, write_manifest
 from tumorlens.training.reader.leave_out import ANSWERS
-from tumorlens.training.reader.left_out import answered_again, rules_of_left_out
+from tumorlens.training.reader.left_out import known_looks, rules_of_left_out
+
+SHOWN = ("sensitivity", "specificity", "auroc", "ece", "wrong_silent", "dice")
+
+
+def metrics(name: str, rows: list[Detection]) -> list[Metric]:
+    """Figures of a collection that taught nothing, for manifest and card."""
+    figures = detection_figures(rows)
+    return [
+        Metric(name=key, value=one.value, low=one.low, high=one.high, images=len(rows), data=name)
+        for key in SHOWN
+        if (one := figures[key]) is not None
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("left_out", type=Path)
+    parser.add_argument("--left-out", type=Path)
+    parser.add_argument("--external", type=Path, nargs="*", default=[])
     parser.add_argument("--weights", type=Path, default=Path("src/tumorlens/weights"))
-    parser.add_argument("--table", type=Path, default=Path("docs"))
     given = parser.parse_args()
     manifest = read_manifest(given.run / "export")
-    assert manifest.reading is not None
-    answers = {one.parent.name: read_detections(one) for one in sorted(given.left_out.glob(f"*/{ANSWERS}"))}
-    rows = [row for those in answers.values() for row in those]
-    rules = rules_of_left_out(manifest.reading, rows, SPECIFICITY)
-    again = {name: answered_again(those, rules) for name, those in answers.items()}
-    write_leave_out(given.left_out, manifest.title, dict.fromkeys(again, ()), again)
-    shutil.copy(given.left_out / TABLE, given.table / TABLE)
+    rules, found = manifest.reading, list(manifest.metrics)
+    assert rules is not None
+    if given.left_out is not None:
+        rows = [row for one in sorted(given.left_out.glob(f"*/{ANSWERS}")) for row in read_detections(one)]
+        rules = rules_of_left_out(rules, rows, SPECIFICITY)
+    external = [row for one in given.external for row in read_detections(one)]
+    if external:
+        known = {(one.sequence, one.stripped): one for one in (*known_looks(external), *rules.known)}
+        rules = rules.model_copy(update={"known": tuple(known.values())})
+        for collection in sorted({one.collection for one in external}):
+            found += metrics(
+                f"{collection}, which taught nothing", [one for one in external if one.collection == collection]
+            )
     folder = given.weights / manifest.name
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(given.run / "export" / MODEL_FILE, folder / MODEL_FILE)
-    write_manifest(folder, manifest.model_copy(update={"reading": rules}))
+    write_manifest(folder, manifest.model_copy(update={"reading": rules, "metrics": tuple(found)}))
     print(f"{folder / CARD_FILE}: threshold {rules.tumor_threshold}, doubt {rules.doubt}, looks {len(rules.known)}")
 
 

@@ -75,7 +75,18 @@ for recipe in "${recipes[@]}"; do
   else
     train "$recipe"
   fi
-  if [[ -n $install ]]; then
+  if [[ $recipe == reader-lite0 ]]; then
+    step "$recipe-lgg" tumorlens evaluate "$out/$recipe" --data "$data" --collection lgg --out "$out/$recipe-lgg"
+    step "$recipe-shipped" python "$root/scripts/ship_reader.py" "$out/$recipe" --external \
+      "$out/$recipe-lgg/predictions.csv" --weights "$out/shipped"
+    if [[ -n $install ]]; then
+      say cp -r "$out/shipped/$recipe/." "$root/src/tumorlens/weights/$recipe/"
+      if [[ -z $dry_run && -f $out/$recipe-shipped.done ]]; then
+        mkdir -p "$root/src/tumorlens/weights/$recipe"
+        cp -r "$out/shipped/$recipe/." "$root/src/tumorlens/weights/$recipe/"
+      fi
+    fi
+  elif [[ -n $install ]]; then
     target=$root/src/tumorlens/weights/$recipe
     say cp "$out/$recipe/export/"{model.onnx,manifest.json,card.md} "$target/"
     if [[ -z $dry_run && -f $out/$recipe.done ]]; then
