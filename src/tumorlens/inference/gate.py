@@ -74,7 +74,7 @@ class Gate:
         return self.manifest.preprocessing(shrunk(flat.pixels), flat.spacing_mm)
 
     def _known_reason(self, scan: Scan | Slice) -> str | None:
-        """Why a slice is refused without asking the network: its file says so, or it is a mask and the manifest does."""
+        """Why a slice is refused without asking the network: its file says so, or it is a mask."""
         flat, least = as_slice(scan), self.manifest.least_values
         if flat.scan.refusal is not None:
             return flat.scan.refusal
