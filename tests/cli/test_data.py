@@ -43,7 +43,8 @@ def test_list_names_every_collection_with_its_licence_and_page(call: Callable) -
 
 def test_list_as_json_is_one_document(call: Callable) -> None:
     document = json.loads(call("data", "list", "--json").out)
-    assert [one["name"] for one in document] == ["nickparvar", "sartaj", "figshare", "lgg", "folders"]
+    names = ["nickparvar", "sartaj", "figshare", "lgg", "brats", "more", "healthy", "ms", "folders"]
+    assert [one["name"] for one in document] == names
     assert document[3]["published"]["groups"] == 110
 
 
@@ -92,8 +93,9 @@ def test_strict_makes_other_counts_a_fault(call: Callable, folders: Path) -> Non
     [
         (("check", "nowhere"), 1, "There is no folder nowhere: pass the folder that holds a collection."),
         (("check", ".", "--out", "x.txt"), 2, "give the name of a .json or .csv file"),
-        (("check", ".", "--collection", "brats"), 1, "The collection 'brats' is not known; known are nickparvar"),
-        (("get", "brats", "data"), 1, "The collection 'brats' is not known; known are nickparvar"),
+        (("check", ".", "--collection", "bratz"), 1, "The collection 'bratz' is not known; known are nickparvar"),
+        (("get", "bratz", "data"), 1, "The collection 'bratz' is not known; known are nickparvar"),
+        (("get", "brats", "data"), 1, "The collection 'brats' is not published anywhere: those to get are nickparvar"),
         (("get", "folders", "data"), 1, "not published anywhere"),
     ],
 )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tumorlens.inference import Analyzer
 
 OtherClassifier = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Another classifier or ensemble: its folder, or its run's.")
+    Path | None, typer.Option(metavar="DIR", help="Another reader, classifier or ensemble: its folder, or its run's.")
 ]
 OtherSegmenter = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Another segmenter: its folder, or its run's.")

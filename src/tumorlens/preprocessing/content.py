@@ -113,8 +113,8 @@ def _bright(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     blurred = cv2.GaussianBlur(image, (5, 5), 0)
     border = np.concatenate([blurred[0], blurred[-1], blurred[:, 0], blurred[:, -1]])
     # A bright frame on the very border must not pass for background, nor a head that fills the picture.
-    background = min(float(np.percentile(border, 25)), float(np.median(blurred)))
-    bright = float(np.percentile(blurred, 99))
+    middle, bright = (float(one) for one in np.percentile(blurred, (50, 99)))
+    background = min(float(np.percentile(border, 25)), middle)
     mask = (blurred > background + 0.1 * (bright - background)).astype(np.uint8)
     side = max(3, round(min(image.shape) / 40) | 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

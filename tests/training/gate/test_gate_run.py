@@ -165,16 +165,17 @@ def test_leaving_one_out_asks_about_every_source_and_kind(heads: Path, fields: d
     kinds = ("retina", "shape")
     pool.train = [*both, *other, *(one for one in pool.train if one.kind in kinds)]
     pool.validation = [one for one in pool.validation if one.kind in (*kinds, "brain")]
+    pool.validation += [replace(one, source=one.source.replace("folders:", "others:")) for one in pool.validation]
     pool.test = [one for one in pool.test if one.kind in (*kinds, "brain")]
     bank = draw_bank(pool, recipe, 64)
     assert set(bank.sources) >= {one.source for one in both} - {"phantoms"}
     seen: list[LeftOut] = []
-    rows = leave_out(recipe, pool, bank, 1, seen.append)
+    rows = leave_out(recipe, pool, bank, 1, 2, seen.append)
     assert rows == seen
     assert {one.kind for one in rows if one.kind != "brain"} == {*kinds, "head_ct", "mask", "scrambled"}
     assert {one.source for one in rows if one.kind == "brain"} == {"folders", "others"}
     assert all(0 <= one.refused <= one.pictures and one.pictures > 0 for one in rows)
-    lines = table(rows, 64, 1)
+    lines = table(rows, 64, 1, 2)
     assert any(line.startswith("| brains of folders |") for line in lines)
     assert next(line for line in lines if line.startswith("| retina |")).endswith("| 0 |")
 

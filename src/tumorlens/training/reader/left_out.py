@@ -97,7 +97,7 @@ def _judged(rows: Sequence[Detection]) -> Judged:
 
 
 def _again(row: Detection, rules: ReadingRules) -> Detection:
-    """A row as it would be answered by other rules; the kind stays what was named."""
+    """A row as it would be answered by other rules; the kind stays what was named, and its set is not known."""
     from dataclasses import replace
 
     probability = float(1 / (1 + np.exp(-(rules.tumor_scale * row.logit + rules.tumor_bias))))
@@ -105,7 +105,7 @@ def _again(row: Detection, rules: ReadingRules) -> Detection:
     low, high = rules.doubt
     certain = not (low < probability < high) and not row.is_unlike
     label = (row.label if row.called else "tumor") if called else "no_tumor"
-    return replace(row, probability=probability, label=label, certain=certain)
+    return replace(row, probability=probability, label=label, certain=certain, possible="")
 
 
 def answered_again(rows: Iterable[Detection], rules: ReadingRules) -> list[Detection]:
