@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from tumorlens import Scan
 from tumorlens.errors import InputError, InvalidScanError, UsageError
-from tumorlens.scan import Source, parse_spacing
+from tumorlens.scan import Grid, Source, as_slice, parse_spacing
 
 FINITE = st.floats(-1e6, 1e6, width=32)
 PLANES = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=6), elements=FINITE)
@@ -26,10 +26,11 @@ def volume(slices: int = 5) -> Scan:
 @given(PLANES)
 def test_pixels_are_kept_as_float32_and_read_only(pixels: np.ndarray) -> None:
     scan = Scan(pixels)
+    whole = pixels if pixels.ndim == 3 else pixels[None]
     assert scan.pixels.dtype == np.float32
-    assert scan.shape == pixels.shape
-    assert scan.is_volume == (pixels.ndim == 3)
-    np.testing.assert_array_equal(scan.pixels, pixels)
+    assert scan.shape == whole.shape
+    assert scan.is_volume == (len(whole) > 1)
+    np.testing.assert_array_equal(scan.pixels, whole)
     with pytest.raises(ValueError, match="read-only"):
         scan.pixels[...] = 1
 
@@ -39,7 +40,7 @@ def test_scan_owns_its_pixels(pixels: np.ndarray) -> None:
     before = pixels.copy()
     scan = Scan(pixels)
     pixels += 1
-    np.testing.assert_array_equal(scan.pixels, before)
+    np.testing.assert_array_equal(scan.pixels, before.reshape(scan.shape))
 
 
 def test_view_of_float32_array_is_copied() -> None:
@@ -49,9 +50,26 @@ def test_view_of_float32_array_is_copied() -> None:
     assert scan.pixels.max() == 0
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.float64, np.bool_])
-def test_any_numeric_type_is_taken(dtype: type) -> None:
-    assert Scan(np.eye(4).astype(dtype)).pixels.dtype == np.float32
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [
+        *((one, one) for one in (np.uint8, np.int8, np.int16, np.uint16, np.int32, np.float32)),
+        *((one, np.float32) for one in (np.float64, np.float16, np.int64)),
+        (np.bool_, np.uint8),
+        (">i2", np.int16),
+    ],
+)
+def test_integers_keep_their_type_until_a_slice_is_prepared(dtype: type, kept: type) -> None:
+    scan = Scan(np.eye(4).astype(dtype))
+    assert scan.pixels.dtype == kept
+    assert scan.slice().pixels.dtype == np.float32
+    np.testing.assert_array_equal(scan.slice().pixels, np.eye(4))
+
+
+def test_a_changed_field_copies_no_pixels() -> None:
+    scan = volume()
+    assert np.shares_memory(dataclasses.replace(scan, modality="CT").pixels, scan.pixels)
+    assert np.shares_memory(scan.with_spacing((1, 1)).pixels, scan.pixels)
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 2, 2, 2), (), (0, 4), (3, 0, 4)])
@@ -68,7 +86,7 @@ def test_one_pixel_that_is_not_finite_is_refused(pixels: np.ndarray, data: st.Da
         Scan(broken)
 
 
-@pytest.mark.parametrize("spacing", [(0.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (np.inf, 1.0), (1.0,), (1.0, 1.0, 1.0)])
+@pytest.mark.parametrize("spacing", [(0.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (np.inf, 1.0), (1.0,), (1.0,) * 4])
 def test_impossible_spacing_is_refused(spacing: tuple[float, ...]) -> None:
     with pytest.raises(InvalidScanError, match="spacing"):
         Scan(np.eye(4), spacing, "user")
@@ -114,14 +132,15 @@ def test_user_spacing_changes_nothing_else(pixels: np.ndarray, row: float, col: 
     assert stated.spacing_mm == (row, col)
     assert stated.spacing_source == "user"
     assert (stated.modality, stated.source, stated.warnings) == (scan.modality, scan.source, scan.warnings)
-    np.testing.assert_array_equal(stated.pixels, pixels)
+    np.testing.assert_array_equal(stated.slice().pixels, pixels)
     assert scan.spacing_mm == (2.0, 2.0)
 
 
 def test_user_spacing_of_a_volume_keeps_the_slice_distance() -> None:
-    assert volume().with_spacing((1.0, 2.0)).spacing_mm == (3.0, 1.0, 2.0)
-    with pytest.raises(UsageError, match="slice distance"):
-        Scan(np.zeros((2, 3, 4))).with_spacing((1.0, 1.0))
+    stated = volume().with_spacing((1.0, 2.0))
+    assert (stated.spacing_mm, stated.slice_mm) == ((1.0, 2.0), 3.0)
+    bare = Scan(np.zeros((2, 3, 4))).with_spacing((1.0, 1.0))
+    assert (bare.spacing_mm, bare.slice_mm) == ((1.0, 1.0), None)
 
 
 def test_user_spacing_needs_two_numbers() -> None:
@@ -157,8 +176,8 @@ def test_slice_that_does_not_exist(index: int) -> None:
 
 def test_single_image_is_its_own_slice() -> None:
     scan = Scan(np.eye(4))
-    assert scan.slice() is scan
-    assert scan.slice(0) is scan
+    for flat in (scan.slice(), scan.slice(0)):
+        assert (flat.scan, flat.index, flat.shape) == (scan, 0, (4, 4))
     with pytest.raises(UsageError, match="has 1, numbered 0 to 0"):
         scan.slice(1)
 
@@ -194,3 +213,50 @@ def test_words_that_are_no_spacing_are_quoted_in_the_error(text: str, words: str
     with pytest.raises(UsageError, match=words) as error:
         parse_spacing(text)
     assert repr(text) in str(error.value)
+
+
+@given(st.permutations([0, 1, 2]), st.tuples(*[st.booleans()] * 3), st.tuples(*[st.integers(1, 5)] * 3))
+def test_a_grid_gives_back_each_voxel(order: list[int], flips: tuple[bool, bool, bool], shape: tuple[int, ...]) -> None:
+    affine = np.array([[0.9, 0.1, 0, 5], [-0.1, 1.2, 0, -7], [0, 0.2, 3, 9], [0, 0, 0, 1]])
+    grid = Grid(shape, affine, tuple(order), flips)  # type: ignore[arg-type]
+    stored = np.arange(np.prod(shape)).reshape(shape)
+    turned = grid.from_stored(stored)
+    np.testing.assert_array_equal(grid.to_stored(turned), stored)
+    for index in np.ndindex(turned.shape):
+        voxel = np.argwhere(stored == turned[index])[0]
+        np.testing.assert_allclose(grid.reading_affine @ [*index, 1], affine @ [*voxel, 1])
+
+
+def test_a_grid_must_fit_the_pixels() -> None:
+    with pytest.raises(InvalidScanError, match="3 axes"):
+        Grid((2, 3, 4), np.eye(4), (0, 0, 1), (False, False, False))
+    grid = Grid((2, 3, 4), np.eye(4), (2, 1, 0), (False, False, False))
+    assert Scan(np.zeros((4, 3, 2)), grid=grid).is_volume
+    with pytest.raises(InvalidScanError, match="grid stores"):
+        Scan(np.zeros((2, 3, 4)), grid=grid)
+
+
+@pytest.mark.parametrize(("across", "plane"), [(0, "sagittal"), (1, "coronal"), (2, "axial")])
+def test_plane_of_the_slices(across: int, plane: str) -> None:
+    others = [axis for axis in range(3) if axis != across]
+    affine = np.eye(4)
+    affine[:3, :3] = np.eye(3)[:, [across, *others]]
+    assert Scan(np.zeros((2, 3, 4)), affine=affine).plane == plane
+    assert Scan(np.zeros((2, 3, 4))).plane is None
+
+
+def test_one_slice_is_taken_as_it_is_and_several_are_refused() -> None:
+    flat = Scan(np.eye(4)).slice()
+    assert as_slice(flat) is flat
+    assert as_slice(Scan(np.eye(4))).shape == (4, 4)
+    with pytest.raises(UsageError, match="5 slices"):
+        as_slice(volume())
+
+
+def test_a_slice_with_other_pixels_keeps_its_place() -> None:
+    flat = volume().slice(2)
+    other = flat.with_pixels(np.ones((3, 4)))
+    assert other.pixels.max() == 1
+    np.testing.assert_array_equal(other.affine, flat.affine)
+    assert other.spacing_mm == flat.spacing_mm
+    assert flat.with_source(Source("b")).source.path == "b"

@@ -137,7 +137,7 @@ def test_a_scan_carries_spacing_only_when_asked() -> None:
     bare, spaced = as_scan(phantom), as_scan(phantom, with_spacing=True)
     assert bare.spacing_mm is None and bare.spacing_source == "none"
     assert spaced.spacing_mm == (1.7, 1.7) and spaced.spacing_source == "user"
-    assert np.array_equal(bare.pixels, phantom.pixels)
+    assert np.array_equal(bare.slice().pixels, phantom.pixels)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def read_with(pixels: np.ndarray = STORED, **elements: object) -> Scan:
 
 def test_plain_image_with_its_spacing() -> None:
     scan = read_with(PixelSpacing=[0.5, 0.75], ImagerPixelSpacing=[9, 9])
-    assert np.array_equal(scan.pixels, STORED)
+    assert np.array_equal(scan.slice().pixels, STORED)
     assert (scan.spacing_mm, scan.spacing_source, scan.modality, scan.warnings) == ((0.5, 0.75), "dicom", "MR", ())
 
 
@@ -68,27 +68,27 @@ def test_empty_spacing_is_no_spacing() -> None:
 def test_rescale_and_signed_pixels() -> None:
     pixels = STORED.astype(np.int16) - 1000
     scan = read_with(pixels, RescaleSlope="2.5", RescaleIntercept="-7")
-    assert np.allclose(scan.pixels, pixels * 2.5 - 7.0)
+    assert np.allclose(scan.slice().pixels, pixels * 2.5 - 7.0)
 
 
 def test_window_clips_in_rescaled_units() -> None:
     # PS3.3 C.11.2.1.2.1: center 1000, width 401 shows 799.5 to 1199.5; LINEAR_EXACT has width / 2 on each side.
     rescaled = STORED * 0.5 + 100
     options = {"RescaleSlope": "0.5", "RescaleIntercept": "100", "WindowCenter": [1000, 5], "WindowWidth": [401, 1]}
-    assert np.allclose(read_with(**options).pixels, np.clip(rescaled, 799.5, 1199.5))
+    assert np.allclose(read_with(**options).slice().pixels, np.clip(rescaled, 799.5, 1199.5))
     exact = read_with(**options, VOILUTFunction="LINEAR_EXACT")
-    assert np.allclose(exact.pixels, np.clip(rescaled, 799.5, 1200.5))
+    assert np.allclose(exact.slice().pixels, np.clip(rescaled, 799.5, 1200.5))
 
 
 def test_sigmoid_window() -> None:
     scan = read_with(WindowCenter=2000, WindowWidth=1000, VOILUTFunction="SIGMOID")
-    assert np.allclose(scan.pixels, 1 / (1 + np.exp(-4 * (STORED - 2000.0) / 1000)), atol=1e-6)
+    assert np.allclose(scan.slice().pixels, 1 / (1 + np.exp(-4 * (STORED - 2000.0) / 1000)), atol=1e-6)
 
 
 @pytest.mark.parametrize(("center", "width"), [(100, 0), (100, -3), (1e6, 10)])
 def test_window_that_shows_nothing_is_not_applied(center: float, width: float) -> None:
     scan = read_with(WindowCenter=center, WindowWidth=width)
-    assert np.array_equal(scan.pixels, STORED)
+    assert np.array_equal(scan.slice().pixels, STORED)
     assert "window" in scan.warnings[0]
 
 
@@ -102,18 +102,18 @@ def _table(values: np.ndarray, first: int) -> Dataset:
 def test_voi_table_goes_before_the_window() -> None:
     values = (np.arange(4096) // 2 + 3).astype(np.uint16)
     scan = read_with(VOILUTSequence=[_table(values, 0)], WindowCenter=5, WindowWidth=2)
-    assert np.array_equal(scan.pixels, values[STORED])
+    assert np.array_equal(scan.slice().pixels, values[STORED])
 
 
 def test_modality_table() -> None:
     table = _table((np.arange(4096) * 3).astype(np.uint16), 0)
     table.ModalityLUTType = "US"
-    assert np.array_equal(read_with(ModalityLUTSequence=[table]).pixels, STORED * 3.0)
+    assert np.array_equal(read_with(ModalityLUTSequence=[table]).slice().pixels, STORED * 3.0)
 
 
 def test_monochrome1_is_inverted() -> None:
     scan = read_with(PhotometricInterpretation="MONOCHROME1")
-    assert np.array_equal(scan.pixels, STORED.max() - STORED.astype(float) + STORED.min())
+    assert np.array_equal(scan.slice().pixels, STORED.max() - STORED.astype(float) + STORED.min())
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian])
@@ -123,7 +123,7 @@ def test_uncompressed_syntaxes(syntax: pydicom.uid.UID) -> None:
     dataset["PixelData"].VR = "OW"
     if syntax == ExplicitVRBigEndian:
         dataset.PixelData = STORED.astype(">u2").tobytes()
-    assert np.array_equal(read(dicom_bytes(dataset)).pixels, STORED)
+    assert np.array_equal(read(dicom_bytes(dataset)).slice().pixels, STORED)
 
 
 @pytest.mark.parametrize("implicit", [True, False])
@@ -135,7 +135,7 @@ def test_without_preamble_and_meta(tmp_path: Path, implicit: bool) -> None:
     pydicom.dcmwrite(stream, bare, implicit_vr=implicit, little_endian=True)
     path.write_bytes(stream.getvalue())
     scan = read_scan(path)
-    assert np.array_equal(scan.pixels, STORED)
+    assert np.array_equal(scan.slice().pixels, STORED)
     assert scan.source.format == "dicom"
 
 
@@ -145,13 +145,13 @@ def test_lossless_compression(syntax: pydicom.uid.UID, dtype: type) -> None:
     pixels = ramp(40, 48, dtype)
     dataset = dicom_dataset(pixels)
     dataset.compress(syntax, generate_instance_uid=False)
-    assert np.array_equal(read(dicom_bytes(dataset)).pixels, pixels)
+    assert np.array_equal(read(dicom_bytes(dataset)).slice().pixels, pixels)
 
 
 def test_near_lossless_jpeg_ls() -> None:
     dataset = dicom_dataset(STORED)
     dataset.compress(JPEGLSNearLossless, jls_error=3, generate_instance_uid=False)
-    assert np.abs(read(dicom_bytes(dataset)).pixels - STORED).max() <= 3
+    assert np.abs(read(dicom_bytes(dataset)).slice().pixels - STORED).max() <= 3
 
 
 def by_gdcm(folder: Path, dataset: pydicom.FileDataset, syntax: pydicom.uid.UID) -> Path:
@@ -180,7 +180,7 @@ def test_lossless_jpeg(tmp_path: Path, syntax: pydicom.uid.UID, pixels: np.ndarr
     dataset = dicom_dataset(pixels)
     expected = read(dicom_bytes(dataset))
     scan = read_scan(by_gdcm(tmp_path, dataset, syntax))
-    assert np.array_equal(scan.pixels, expected.pixels)
+    assert np.array_equal(scan.slice().pixels, expected.slice().pixels)
     assert scan.warnings == expected.warnings
 
 
@@ -188,7 +188,7 @@ def test_extended_jpeg_of_12_bits(tmp_path: Path) -> None:
     wave = np.add.outer(np.sin(np.arange(64) / 5), np.cos(np.arange(48) / 7))
     pixels = np.rint(2048 + 1000 * wave).astype(np.uint16)
     dataset = dicom_dataset(pixels, BitsStored=12, HighBit=11)
-    assert np.abs(read_scan(by_gdcm(tmp_path, dataset, JPEGExtended12Bit)).pixels - pixels).max() <= 8
+    assert np.abs(read_scan(by_gdcm(tmp_path, dataset, JPEGExtended12Bit)).slice().pixels - pixels).max() <= 8
 
 
 def test_a_decoder_that_ends_its_process_ends_only_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,12 +203,12 @@ def test_a_decoder_that_ends_its_process_ends_only_that(tmp_path: Path, monkeypa
 def test_baseline_jpeg_grey_and_color() -> None:
     grey = ramp()
     frame = pillow_bytes(grey, "JPEG", quality=100)
-    assert np.abs(read(encapsulated(dicom_dataset(grey), frame, JPEGBaseline8Bit)).pixels - grey).max() <= 2
+    assert np.abs(read(encapsulated(dicom_dataset(grey), frame, JPEGBaseline8Bit)).slice().pixels - grey).max() <= 2
     rgb = np.zeros((32, 32, 3), np.uint8)
     rgb[:16] = (220, 40, 40)
     dataset = dicom_dataset(rgb, PhotometricInterpretation="YBR_FULL_422")
     scan = read(encapsulated(dataset, pillow_bytes(rgb, "JPEG", quality=98, subsampling=1), JPEGBaseline8Bit))
-    assert scan.pixels[4, 4] == pytest.approx(0.299 * 220 + 0.701 * 40, abs=3)
+    assert scan.slice().pixels[4, 4] == pytest.approx(0.299 * 220 + 0.701 * 40, abs=3)
     assert scan.warnings == (COLOR_WARNING,)
 
 
@@ -216,7 +216,7 @@ def test_color_images_become_luma() -> None:
     rgb = np.zeros((20, 20, 3), np.uint8)
     rgb[:10, :, 0] = 200
     scan = read_with(rgb)
-    assert scan.pixels[0, 0] == pytest.approx(59.8, abs=1e-3)
+    assert scan.slice().pixels[0, 0] == pytest.approx(59.8, abs=1e-3)
     assert scan.warnings == (COLOR_WARNING,)
     assert read_with(np.dstack([ramp()] * 3)).warnings == ()
 
@@ -227,12 +227,12 @@ def test_palette_color() -> None:
         setattr(dataset, f"{color}PaletteColorLookupTableDescriptor", [4, 0, 16])
         setattr(dataset, f"{color}PaletteColorLookupTableData", np.array(entries, "<u2").tobytes())
     scan = read(dicom_bytes(dataset))
-    assert scan.pixels.max() == pytest.approx(30 + 0.299 * 220, abs=1e-3)
+    assert scan.slice().pixels.max() == pytest.approx(30 + 0.299 * 220, abs=1e-3)
     assert scan.warnings == (COLOR_WARNING,)
 
 
 def test_modality_warnings() -> None:
-    assert read_with(Modality="CT").warnings == ("The file says modality CT, and the models know MR only.",)
+    assert read_with(Modality="CT").refusal == "The file says modality CT, and the models know MR only."
     assert read_with(Modality=None).modality == "unknown"
     assert "burned" in read_with(BurnedInAnnotation="YES").warnings[0]
 
@@ -256,11 +256,16 @@ def test_unreadable_images(content: bytes, words: str) -> None:
         read(content)
 
 
-def test_multi_frame_is_refused() -> None:
-    with pytest.raises(InputError, match=r"multi-frame \(3 frame"):
-        read_with(np.tile(STORED, (3, 1)), Rows=24, NumberOfFrames=3)
-    with pytest.raises(InputError, match="multi-frame"):
-        read_with(SharedFunctionalGroupsSequence=[Dataset()])
+def test_frames_without_a_place_keep_their_order() -> None:
+    frames = np.stack([STORED, STORED // 2, STORED // 3])
+    scan = read_with(frames.reshape(-1, STORED.shape[1]), Rows=24, NumberOfFrames=3)
+    assert np.array_equal(scan.pixels, frames)
+    assert "order of the file" in scan.warnings[0]
+
+
+def test_one_frame_with_empty_groups_is_one_slice() -> None:
+    scan = read_with(SharedFunctionalGroupsSequence=[Dataset()])
+    assert np.array_equal(scan.pixels[0], STORED)
 
 
 def test_constant_and_tiny_images() -> None:
@@ -337,4 +342,4 @@ def test_jpeg_of_a_phone_inside_does_not_matter() -> None:
     exif = Image.Exif()
     exif[274] = 6
     frame = pillow_bytes(ramp(), "JPEG", quality=100, exif=exif)
-    assert read(encapsulated(dicom_dataset(ramp()), frame, JPEGBaseline8Bit)).shape == (24, 32)
+    assert read(encapsulated(dicom_dataset(ramp()), frame, JPEGBaseline8Bit)).shape == (1, 24, 32)

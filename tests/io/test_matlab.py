@@ -15,7 +15,7 @@ IMAGE = ramp(dtype=np.int16)
 
 def test_scan_has_the_image_and_nothing_of_the_patient(tmp_path: Path) -> None:
     scan = read_scan(write_cjdata(tmp_path / "1.mat", IMAGE, pid="MR040241B"))
-    assert np.array_equal(scan.pixels, IMAGE)
+    assert np.array_equal(scan.slice().pixels, IMAGE)
     assert (scan.spacing_mm, scan.modality, scan.source.format) == (None, "MR", "matlab")
     assert "MR040241B" not in repr(scan)
 

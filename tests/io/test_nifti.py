@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scan_files import nifti_image
 
-from tumorlens.errors import InputError, InvalidScanError, LimitError, UnreadableFileError
+from tumorlens.errors import InputError, InvalidScanError, LimitError, UnreadableFileError, UsageError
 from tumorlens.io import read_scan
 from tumorlens.io.nifti import read_nifti
+from tumorlens.io.request import ReadRequest
 from tumorlens.scan import Scan, Source
 
 SHAPE = (18, 20, 22)
@@ -33,9 +34,11 @@ def test_volume_with_its_geometry(tmp_path: Path, version: int, zipped: bool) ->
     path.write_bytes(gzip.compress(content) if zipped else content)
     scan = read_scan(path)
     assert scan.shape == (22, 20, 18)
-    assert scan.spacing_mm == pytest.approx((3.0, 1.1, 0.9))
+    assert (scan.slice_mm, scan.spacing_mm) == (pytest.approx(3.0), pytest.approx((1.1, 0.9)))
+    assert scan.pixels.dtype == np.int16
     assert (scan.spacing_source, scan.source.format, scan.warnings) == ("nifti", "nifti", ())
-    assert read_scan(path, whole=False).shape == (20, 18)
+    assert scan.grid is not None
+    np.testing.assert_array_equal(scan.grid.to_stored(scan.pixels), VOLUME)
 
 
 @settings(max_examples=40, deadline=None)
@@ -52,12 +55,13 @@ def test_any_stored_order_of_axes_gives_the_same_scan(order: list[int], signs: t
     image = nifti_image(VOLUME, affine)
     scan = read(image.to_bytes())
     assert scan.affine is not None
-    # Slices run up, rows to the back, columns to the patient's left (RAS+ is right, anterior, superior).
+    # Rows run to the back or down, columns to the patient's left or to the back.
     steps = scan.affine[:3, :3]
-    assert steps[2, 0] > 0.5
-    assert steps[1, 1] < -0.5
-    assert steps[0, 2] < -0.5
-    assert scan.spacing_mm == pytest.approx(np.linalg.norm(steps, axis=0))
+    runs = {"axial": "SPL", "sagittal": "LIP", "coronal": "PIL"}[str(scan.plane)]
+    assert nibabel.aff2axcodes(scan.affine) == tuple(runs)
+    # The slices are those of the acquired plane, across the coarsest of the stored axes.
+    assert scan.slice_mm == pytest.approx(2.5, abs=0.1)
+    assert (scan.slice_mm, *scan.spacing_mm) == pytest.approx(np.linalg.norm(steps, axis=0))
     # Each voxel keeps its place in the patient.
     stored = np.argwhere(np.ones(SHAPE))[generator.integers(0, VOLUME.size, 20)]
     for voxel in stored:
@@ -76,16 +80,20 @@ def test_scaling_is_applied() -> None:
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("meter", 1000.0), ("micron", 0.001)])
-def test_other_units_become_millimetres(unit: str, factor: float) -> None:
-    scan = read(nifti_image(VOLUME, AFFINE, unit).to_bytes())
-    assert scan.spacing_mm == pytest.approx((3.0 * factor, 1.1 * factor, 0.9 * factor))
+def test_other_units_become_millimeters(unit: str, factor: float) -> None:
+    scaled = np.diag([1 / factor, 1 / factor, 1 / factor, 1]) @ AFFINE
+    scan = read(nifti_image(VOLUME, scaled, unit).to_bytes())
+    assert (scan.slice_mm, *scan.spacing_mm) == pytest.approx((3.0, 1.1, 0.9), rel=1e-5)
     assert scan.affine is not None
-    assert np.linalg.norm(scan.affine[:3, 2]) == pytest.approx(0.9 * factor)
+    assert np.linalg.norm(scan.affine[:3, 2]) == pytest.approx(0.9, rel=1e-5)
+    wrong = read(nifti_image(VOLUME, AFFINE, unit).to_bytes())
+    assert (wrong.spacing_mm, wrong.slice_mm) == (None, None)
+    assert "no head has" in wrong.warnings[0]
 
 
 def test_no_unit_is_millimetres_with_a_warning() -> None:
     scan = read(nifti_image(VOLUME, AFFINE, "unknown").to_bytes())
-    assert scan.spacing_mm == pytest.approx((3.0, 1.1, 0.9))
+    assert (scan.slice_mm, *scan.spacing_mm) == pytest.approx((3.0, 1.1, 0.9))
     assert "no unit" in scan.warnings[0]
 
 
@@ -100,7 +108,7 @@ def test_sizes_that_disagree_with_the_affine_are_told() -> None:
     content = bytearray(nifti_image(VOLUME, AFFINE).to_bytes())
     content[80:84] = np.float32(5).tobytes()  # pixdim[1]
     scan = read(bytes(content))
-    assert scan.spacing_mm == pytest.approx((3.0, 1.1, 0.9))
+    assert (scan.slice_mm, *scan.spacing_mm) == pytest.approx((3.0, 1.1, 0.9))
     assert "disagree" in scan.warnings[0]
 
 
@@ -109,17 +117,29 @@ def test_one_slice_and_one_volume_of_four_axes() -> None:
     assert read(nifti_image(VOLUME[..., None], AFFINE).to_bytes()).shape == (22, 20, 18)
 
 
-def test_several_volumes_are_refused() -> None:
-    with pytest.raises(InputError, match="holds 2 volumes"):
-        read(nifti_image(np.stack([VOLUME, VOLUME], axis=-1), AFFINE).to_bytes())
+@pytest.mark.parametrize("zipped", [False, True])
+def test_one_of_several_volumes(zipped: bool) -> None:
+    content = nifti_image(np.stack([VOLUME, VOLUME + 5, VOLUME + 9], axis=-1), AFFINE).to_bytes()
+    content = gzip.compress(content) if zipped else content
+    first = read(content)
+    assert first.pixels.min() == 0
+    assert "holds 3 volumes" in first.warnings[0]
+    second = read_nifti(content, Source(format="nifti"), ReadRequest(volume=1))
+    assert (second.pixels.min(), second.warnings) == (5, ())
+    with pytest.raises(UsageError, match="Volume 3 does not exist: this file has 3, numbered 0 to 2"):
+        read_nifti(content, Source(format="nifti"), ReadRequest(volume=3))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_nan_and_infinite_voxels_are_counted(value: float) -> None:
-    volume = VOLUME.astype(np.float32)
+def test_nan_and_infinite_voxels_are_background(value: float) -> None:
+    volume = VOLUME.astype(np.float32) - 7
     volume[0, :2, 0] = value
-    with pytest.raises(InvalidScanError, match="2 of the 7,920 values are NaN or infinite"):
-        read(nifti_image(volume, AFFINE).to_bytes())
+    scan = read(nifti_image(volume, AFFINE).to_bytes())
+    lowest = np.nanmin(volume[np.isfinite(volume)])
+    assert scan.warnings == (f"2 of the 7,920 values are NaN or infinite, and were read as background ({lowest:g}).",)
+    assert scan.pixels.min() == lowest
+    with pytest.raises(InvalidScanError, match="7,920 of the 7,920 values"):
+        read(nifti_image(np.full(SHAPE, value, np.float32), AFFINE).to_bytes())
 
 
 def test_complex_and_rgb_are_refused() -> None:
@@ -151,8 +171,10 @@ def test_constant_volume() -> None:
 def test_singular_affine() -> None:
     content = bytearray(nifti_image(VOLUME, AFFINE).to_bytes())
     content[280:328] = bytes(48)  # the three rows of the sform
-    with pytest.raises(UnreadableFileError, match="singular"):
-        read(bytes(content))
+    scan = read(bytes(content))
+    assert scan.spacing_mm is None
+    assert "sform is singular" in scan.warnings[0]
+    assert "left and right are unknown" in scan.warnings[1]
 
 
 def _bomb(shape: tuple[int, ...], padding: int) -> bytes:

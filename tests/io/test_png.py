@@ -60,7 +60,7 @@ def test_interlaced_png() -> None:
     header = bytearray(content[16:29])
     header[12] = 1
     content[8:33] = png_chunk(b"IHDR", bytes(header))
-    assert np.array_equal(read(bytes(content), "png").pixels, grey)
+    assert np.array_equal(read(bytes(content), "png").slice().pixels, grey)
     shortened = bytearray(raw_png(21, 19, 8, 0, lines[:-1]))
     shortened[8:33] = png_chunk(b"IHDR", bytes(header))
     with pytest.raises(UnreadableFileError, match="bytes of its pixels"):
@@ -70,4 +70,4 @@ def test_interlaced_png() -> None:
 def test_png_that_inflates_to_more_than_it_states_is_read_no_further() -> None:
     grey = ramp()
     lines = b"".join(b"\0" + row.tobytes() for row in grey) + b"\0" * 50_000_000
-    assert np.array_equal(read(raw_png(*grey.shape, 8, 0, lines), "png").pixels, grey)
+    assert np.array_equal(read(raw_png(*grey.shape, 8, 0, lines), "png").slice().pixels, grey)

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from scan_files import pillow_bytes, ramp, raw_png
 
-from tumorlens.errors import InputError, InvalidScanError, LimitError, UnreadableFileError
+from tumorlens.errors import InputError, LimitError, UnreadableFileError
 from tumorlens.io import COLOR_WARNING, encode_png, read_scan
 from tumorlens.io.raster import read_raster
 from tumorlens.scan import Scan, Source
@@ -45,15 +45,15 @@ def tiff(array: np.ndarray, **options: object) -> bytes:
 def test_grey_png_and_tiff_keep_every_value(pixels: np.ndarray, factor: int) -> None:
     if pixels.dtype == np.uint16:
         pixels = pixels * np.uint16(factor)
-    assert np.array_equal(read(encode_png(pixels), "png").pixels, pixels)
-    assert np.array_equal(read(pillow_bytes(pixels, "TIFF"), "tiff").pixels, pixels)
+    assert np.array_equal(read(encode_png(pixels), "png").slice().pixels, pixels)
+    assert np.array_equal(read(pillow_bytes(pixels, "TIFF"), "tiff").slice().pixels, pixels)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])
 def test_grey_rgb_reads_like_grey_without_warning(kind: str) -> None:
     grey = ramp()
     scan = read(pillow_bytes(np.dstack([grey] * 3), kind, **({"quality": 100} if kind == "JPEG" else {})), kind.lower())
-    assert np.abs(scan.pixels - grey).max() <= (3 if kind == "JPEG" else 0)
+    assert np.abs(scan.slice().pixels - grey).max() <= (3 if kind == "JPEG" else 0)
     assert scan.warnings == ()
     assert (scan.spacing_mm, scan.spacing_source) == (None, "none")
 
@@ -67,24 +67,24 @@ def test_color_becomes_luma_with_a_warning() -> None:
     rgb[:10, :, 0], rgb[10:, :, 2] = 200, 100
     scan = read(pillow_bytes(rgb, "PNG"), "png")
     assert scan.warnings == (COLOR_WARNING,)
-    assert scan.pixels[0, 0] == pytest.approx(0.299 * 200, abs=1e-3)
-    assert scan.pixels[19, 0] == pytest.approx(0.114 * 100, abs=1e-3)
+    assert scan.slice().pixels[0, 0] == pytest.approx(0.299 * 200, abs=1e-3)
+    assert scan.slice().pixels[19, 0] == pytest.approx(0.114 * 100, abs=1e-3)
 
 
 def test_palette_and_one_bit() -> None:
     grey = ramp() // 4 * 4
     indexed = Image.fromarray(grey).convert("P")
-    assert np.array_equal(read(pillow_bytes(indexed, "PNG"), "png").pixels, grey)
+    assert np.array_equal(read(pillow_bytes(indexed, "PNG"), "png").slice().pixels, grey)
     bits = grey > 100
-    assert np.array_equal(read(pillow_bytes(Image.fromarray(bits), "PNG"), "png").pixels, bits * 255.0)
-    assert np.array_equal(read(pillow_bytes(Image.fromarray(bits), "TIFF"), "tiff").pixels, bits * 255.0)
+    assert np.array_equal(read(pillow_bytes(Image.fromarray(bits), "PNG"), "png").slice().pixels, bits * 255.0)
+    assert np.array_equal(read(pillow_bytes(Image.fromarray(bits), "TIFF"), "tiff").slice().pixels, bits * 255.0)
 
 
 def test_transparent_palette_entry_is_black() -> None:
     indexed = Image.fromarray(np.where(ramp() > 128, 1, 0).astype(np.uint8), mode="P")
     indexed.putpalette([255, 255, 255, 90, 90, 90])
     scan = read(pillow_bytes(indexed, "PNG", transparency=0), "png")
-    assert set(np.unique(scan.pixels)) == {0.0, 90.0}
+    assert set(np.unique(scan.slice().pixels)) == {0.0, 90.0}
 
 
 @pytest.mark.parametrize("channels", [2, 4])
@@ -98,39 +98,40 @@ def test_alpha_is_laid_onto_black(channels: int, dtype: type) -> None:
     lines = b"".join(b"\0" + row.astype(f">u{dtype().itemsize}").tobytes() for row in stacked)
     content = raw_png(*grey.shape, dtype().itemsize * 8, 4 if channels == 2 else 6, lines)
     expected = grey * (alpha.astype(np.float64) / top)
-    assert np.allclose(read(content, "png").pixels, expected, rtol=1e-5)
+    assert np.allclose(read(content, "png").slice().pixels, expected, rtol=1e-5)
 
 
 def test_sixteen_bit_color_keeps_sixteen_bits() -> None:
     grey = ramp(dtype=np.uint16)
     rgb = np.dstack([grey, grey, grey])
-    assert np.array_equal(read(cv2_png(rgb), "png").pixels, grey)
+    assert np.array_equal(read(cv2_png(rgb), "png").slice().pixels, grey)
     for options in ({}, {"bigtiff": True}, {"byteorder": ">"}):
-        assert np.array_equal(read(tiff(rgb, photometric="rgb", **options), "tiff").pixels, grey)
+        assert np.array_equal(read(tiff(rgb, photometric="rgb", **options), "tiff").slice().pixels, grey)
     red = np.dstack([grey, np.zeros_like(grey), np.zeros_like(grey)])
     scan = read(cv2_png(red[:, :, ::-1]), "png")
-    assert np.allclose(scan.pixels, grey * 0.299, rtol=1e-4)
+    assert np.allclose(scan.slice().pixels, grey * 0.299, rtol=1e-4)
     assert scan.warnings == (COLOR_WARNING,)
 
 
 def test_tiff_kinds() -> None:
     grey = ramp(dtype=np.uint16)
-    assert np.array_equal(read(tiff(grey, byteorder=">"), "tiff").pixels, grey)
-    assert np.array_equal(read(tiff(grey, bigtiff=True), "tiff").pixels, grey)
-    assert np.array_equal(read(tiff(grey, photometric="miniswhite"), "tiff").pixels, 65535.0 - grey)
+    assert np.array_equal(read(tiff(grey, byteorder=">"), "tiff").slice().pixels, grey)
+    assert np.array_equal(read(tiff(grey, bigtiff=True), "tiff").slice().pixels, grey)
+    assert np.array_equal(read(tiff(grey, photometric="miniswhite"), "tiff").slice().pixels, 65535.0 - grey)
     for dtype in (np.int8, np.int16, np.int32, np.uint32):
         pixels = ramp(dtype=dtype) - dtype(np.iinfo(dtype).min < 0) * 100
-        assert np.array_equal(read(tiff(pixels), "tiff").pixels, pixels.astype(np.float32)), dtype
+        assert np.array_equal(read(tiff(pixels), "tiff").slice().pixels, pixels.astype(np.float32)), dtype
     signed = ramp(dtype=np.float32) / 7 - 20
-    assert np.array_equal(read(tiff(signed), "tiff").pixels, signed)
-    assert np.array_equal(read(pillow_bytes(ramp(), "TIFF", compression="tiff_lzw"), "tiff").pixels, ramp())
+    assert np.array_equal(read(tiff(signed), "tiff").slice().pixels, signed)
+    assert np.array_equal(read(pillow_bytes(ramp(), "TIFF", compression="tiff_lzw"), "tiff").slice().pixels, ramp())
 
 
-def test_nan_in_float_tiff_is_counted() -> None:
+def test_nan_in_float_tiff_is_background() -> None:
     pixels = ramp(dtype=np.float32)
     pixels[0, :3] = np.nan
-    with pytest.raises(InvalidScanError, match="3 of the 768 values"):
-        read(tiff(pixels), "tiff")
+    scan = read(tiff(pixels), "tiff")
+    assert "3 of the 768 values" in scan.warnings[0]
+    assert (scan.slice().pixels[0, :3] == np.nanmin(pixels)).all()
 
 
 _TURNED = {
@@ -152,21 +153,21 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     exif[274] = orientation
     scan = read(pillow_bytes(ramp(), kind, exif=exif), kind.lower())
     expected = _TURNED[orientation](ramp()).astype(float)
-    assert scan.shape == expected.shape
-    assert np.abs(scan.pixels - expected).max() <= (20 if kind == "JPEG" else 0)
+    assert scan.shape[1:] == expected.shape
+    assert np.abs(scan.slice().pixels - expected).max() <= (20 if kind == "JPEG" else 0)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_orientation_of_sixteen_bit_color_tiff(orientation: int) -> None:
     grey = ramp(dtype=np.uint16)
     content = tiff(np.dstack([grey] * 3), photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
-    assert np.array_equal(read(content, "tiff").pixels, _TURNED[orientation](grey))
+    assert np.array_equal(read(content, "tiff").slice().pixels, _TURNED[orientation](grey))
 
 
 def test_cmyk_jpeg() -> None:
     grey = ramp()
     scan = read(pillow_bytes(Image.fromarray(np.dstack([grey] * 3)).convert("CMYK"), "JPEG", quality=100), "jpeg")
-    assert np.abs(scan.pixels - grey).max() <= 4
+    assert np.abs(scan.slice().pixels - grey).max() <= 4
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
@@ -185,7 +186,7 @@ def test_other_pictures_cut_anywhere_are_refused(kind: str) -> None:
             scan = read(content[:length], kind.lower())
         except UnreadableFileError:
             continue
-        assert np.array_equal(scan.pixels, ramp())  # only what follows the pixels was cut
+        assert np.array_equal(scan.slice().pixels, ramp())  # only what follows the pixels was cut
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])
@@ -228,12 +229,11 @@ def test_20000_by_20000_is_refused_from_the_header(kind: str, recwarn: pytest.Wa
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_several_pictures_in_a_file_are_refused(kind: str) -> None:
+def test_several_pictures_in_a_png_are_refused() -> None:
     pages = [Image.fromarray(ramp()), Image.fromarray(255 - ramp())]
-    content = pillow_bytes(pages[0], kind, save_all=True, append_images=pages[1:])
+    content = pillow_bytes(pages[0], "PNG", save_all=True, append_images=pages[1:])
     with pytest.raises(InputError, match="holds 2 pictures"):
-        read(content, kind.lower())
+        read(content, "png")
 
 
 def test_constant_picture_is_refused() -> None:
@@ -249,4 +249,4 @@ def test_big_endian_bigtiff_is_refused_by_name() -> None:
 def test_names_with_spaces_and_other_alphabets(tmp_path: Path) -> None:
     path = tmp_path / "Schädel 头 1.png"
     path.write_bytes(cv2_png(np.dstack([ramp(dtype=np.uint16)] * 3)))
-    assert np.array_equal(read_scan(path).pixels, ramp(dtype=np.uint16))
+    assert np.array_equal(read_scan(path).slice().pixels, ramp(dtype=np.uint16))

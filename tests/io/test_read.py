@@ -37,7 +37,7 @@ def test_the_suffix_does_not_matter(kind: str, tmp_path: Path) -> None:
     assert scan.source.format == kind.split()[-1].split(".")[0]
     assert scan.source.sha256 == hashlib.sha256(FILES[kind]).hexdigest()
     assert scan.source.path == str(path)
-    assert read_scan(str(path)).pixels.tobytes() == scan.pixels.tobytes()
+    assert read_scan(str(path)).slice().pixels.tobytes() == scan.slice().pixels.tobytes()
 
 
 @pytest.mark.parametrize("name", ["empty.png", "empty.dcm"])
@@ -50,7 +50,7 @@ def test_empty_file(name: str, tmp_path: Path) -> None:
 def test_text_renamed_to_png(tmp_path: Path) -> None:
     path = tmp_path / "a note.png"
     path.write_text("this is no picture\n")
-    with pytest.raises(UnreadableFileError, match="plain text, and what is read is PNG, JPEG") as caught:
+    with pytest.raises(UnreadableFileError, match=r"plain text, and what is read is .*JPEG.*PNG") as caught:
         read_scan(path)
     assert "a note" not in str(caught.value)
     assert caught.value.__notes__ == [f"file: {path}"]
@@ -110,7 +110,7 @@ def _survives(path: Path, content: bytes) -> None:
         assert str(error).endswith(".")
         assert "\n" not in str(error)
     else:
-        assert np.isfinite(scan.pixels).all()
+        assert np.isfinite(scan.slice().pixels).all()
 
 
 _MAGICS = [
@@ -151,5 +151,5 @@ def test_reading_a_picture_loads_no_other_decoder(tmp_path: Path) -> None:
 def test_same_answer_from_matlab_and_picture(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(FILES["png"])
     assert np.array_equal(
-        read_scan(tmp_path / "a.png").pixels, read_scan(write_cjdata(tmp_path / "a.mat", ramp())).pixels
+        read_scan(tmp_path / "a.png").slice().pixels, read_scan(write_cjdata(tmp_path / "a.mat", ramp())).slice().pixels
     )

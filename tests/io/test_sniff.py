@@ -48,7 +48,11 @@ def test_matlab_is_known_behind_its_own_512_bytes(tmp_path) -> None:
         (b"%PDF-1.7", "a PDF document"),
         (b"MATLAB 5.0 MAT-file", "-v7.3"),
         (gzip.compress(b"no volume"), "no NIfTI inside"),
-        (b"\0" * 344 + b"ni1\0", "NIfTI pair"),
+        (b"\x5c\1\0\0" + b"\0" * 344, "Analyze 7.5"),
+        (b"NRRD0004\n", "an NRRD file"),
+        (b"ObjectType = Image\n", "MetaImage"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"\0\0\0\x20ftypheic", "HEIC"),
     ],
 )
 def test_anything_else_is_unknown_and_described(content: bytes, words: str) -> None:

@@ -29,7 +29,8 @@ def file_checks(path: Path) -> Iterator[Check]:
     yield Check("format", "ok", f"{scan.source.format}, sha256 {scan.source.sha256}")
     yield Check("stored values", "info", _stored(read_bytes(path), scan))
     axes = "slices x rows x columns" if scan.is_volume else "rows x columns"
-    yield Check("shape", "ok", f"{' x '.join(str(size) for size in scan.shape)} ({axes})")
+    sizes = scan.shape if scan.is_volume else scan.shape[1:]
+    yield Check("shape", "ok", f"{' x '.join(str(size) for size in sizes)} ({axes})")
     yield Check("values", "ok", f"{float(scan.pixels.min()):g} to {float(scan.pixels.max()):g}")
     yield Check("modality", "info", scan.modality)
     yield _spacing(scan)
@@ -71,11 +72,9 @@ def _stored_dicom(data: bytes) -> str:
 def _stored_nifti(data: bytes) -> str:
     import nibabel
 
-    from tumorlens.io.sniff import inflated_head, nifti_version
+    from tumorlens.io.nifti import nifti_header
 
-    head = inflated_head(data) or data[:544]
-    kind = nibabel.Nifti2Header if nifti_version(head) == 2 else nibabel.Nifti1Header
-    header = kind(head[: kind.template_dtype.itemsize])
+    header = nifti_header(data)
     codes = "".join(str(code) for code in nibabel.aff2axcodes(header.get_best_affine()))
     sform, qform = int(header["sform_code"]), int(header["qform_code"])
     return f"{header.get_data_dtype()}, axes {codes} (sform code {sform}, qform code {qform})"
@@ -85,8 +84,9 @@ def _spacing(scan: Scan) -> Check:
     if scan.spacing_mm is None:
         detail = "unknown, so lengths stay in pixels: pass --spacing ROW,COL if you know it"
         return Check("spacing", "warning", detail)
-    axes = "slice x row x column" if scan.is_volume else "row x column"
-    sizes = " x ".join(f"{size:g}" for size in scan.spacing_mm)
+    lengths = scan.spacing_mm if scan.slice_mm is None else (scan.slice_mm, *scan.spacing_mm)
+    axes = "row x column" if scan.slice_mm is None else "slice x row x column"
+    sizes = " x ".join(f"{size:g}" for size in lengths)
     return Check("spacing", "ok", f"{sizes} mm ({axes}), from: {scan.spacing_source}")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tumorlens.measurement import Region
-    from tumorlens.scan import Scan
+    from tumorlens.scan import Slice
 
 NOTICE = "Research use, not a medical device"
 
@@ -40,7 +40,7 @@ def measure(
     scan = _read_mask(mask)
     if chosen is not None:
         scan = scan.with_spacing(chosen)
-    spacing_mm = None if scan.spacing_mm is None else (scan.spacing_mm[0], scan.spacing_mm[1])
+    spacing_mm = scan.spacing_mm
     regions = measure_mask(_foreground(scan.pixels), spacing_mm)
     if not json:
         _print_table(mask, scan, regions)
@@ -57,7 +57,7 @@ def measure(
     typer.echo(json_module.dumps(document, ensure_ascii=False))
 
 
-def _read_mask(path: Path) -> Scan:
+def _read_mask(path: Path) -> Slice:
     """The mask as a scan of two axes.
 
     Raises:
@@ -117,7 +117,7 @@ def _rounded(values: dict[str, object] | dict[str, int | float | None]) -> dict[
     return {name: tidy(value) for name, value in values.items()}
 
 
-def _print_table(path: Path, scan: Scan, regions: tuple[Region, ...]) -> None:
+def _print_table(path: Path, scan: Slice, regions: tuple[Region, ...]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

@@ -13,19 +13,20 @@ from numpy.typing import NDArray
 from tumorlens.datasets.records import Record
 from tumorlens.errors import DatasetError, InputError, UnreadableFileError
 from tumorlens.io import read_cjdata, read_scan
-from tumorlens.scan import Scan, Source
+from tumorlens.scan import Scan, Slice, Source
 
 MATLAB_SUFFIX = ".mat"
 
 
-def read_record(record: Record) -> Scan:
-    """The picture of a record as a scan: the channel that is the picture, and the spacing that the collection states.
+def read_record(record: Record) -> Slice:
+    """The picture of a record as a slice: the channel that is the picture, and the spacing that the collection states.
 
     Unlike :func:`tumorlens.io.read_scan` this accepts a constant channel, for published volumes end in empty slices.
 
     Raises:
         UnreadableFileError: the file is missing, damaged or of an unknown format, or has no such channel.
-        InputError: any other refusal of :func:`tumorlens.io.read_scan`; the sentence begins with the file's path.
+        InputError: it is a volume, or any other refusal of :func:`tumorlens.io.read_scan`; the sentence begins with
+            the file's path.
     """
     if record.channel is not None:
         scan = Scan(_channel(record.path, record.channel), source=_source(record.path))
@@ -34,7 +35,12 @@ def read_record(record: Record) -> Scan:
             scan = read_scan(record.path)
         except InputError as error:
             raise type(error)(f"{record.path}: {error}") from error
-    return scan if record.spacing_mm is None else scan.with_spacing(record.spacing_mm)
+    if len(scan.pixels) > 1:
+        raise InputError(
+            f"{record.path} is a volume of {len(scan.pixels)} slices: save each slice as a file of its own."
+        )
+    flat = scan.slice(0)
+    return flat if record.spacing_mm is None else flat.with_spacing(record.spacing_mm)
 
 
 def read_record_mask(record: Record, shape: tuple[int, ...]) -> NDArray[np.bool_]:

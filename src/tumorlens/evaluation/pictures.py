@@ -20,7 +20,7 @@ from tumorlens.inference.opening import open_session
 from tumorlens.inference.segmenter import Segmenter
 from tumorlens.io.overlay import encode_png
 from tumorlens.preprocessing.intensity import percentile_scale
-from tumorlens.scan import Scan
+from tumorlens.scan import Slice
 
 SIDE = 256
 MOST_ERRORS = 12
@@ -143,7 +143,7 @@ def _mapper(model: Path | None, setting: Setting) -> ClassifiesSlices | None:
     return open_classifier(model)
 
 
-def _scan(record: Record, setting: Setting) -> Scan | None:
+def _scan(record: Record, setting: Setting) -> Slice | None:
     """The scan as it was answered; a picture that has gone since is left out of the report."""
     try:
         return read_slice(record, setting.change)
@@ -151,7 +151,7 @@ def _scan(record: Record, setting: Setting) -> Scan | None:
         return None
 
 
-def grey_picture(scan: Scan) -> Picture8:
+def grey_picture(scan: Slice) -> Picture8:
     """Grey picture of a slice, its longest side :data:`SIDE` pixels."""
     scaled = np.rint(255 * percentile_scale(scan.pixels, 0.5, 99.5)).astype(np.uint8)
     rows, cols = scaled.shape

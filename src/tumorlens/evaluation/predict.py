@@ -24,7 +24,7 @@ from tumorlens.inference.classifier import ClassifiesSlices, open_classifier
 from tumorlens.inference.opening import open_session
 from tumorlens.inference.segmenter import Segmenter
 from tumorlens.io.atomic import write_atomic
-from tumorlens.scan import Scan
+from tumorlens.scan import Slice
 
 BATCH_SIZE = 8
 KEEP_SECONDS = 20.0
@@ -88,7 +88,7 @@ def predict(
     right = label_of or (lambda record: truth_of(record, classes))
     known = _known(records, classes, right)
 
-    def answer(batch: Sequence[tuple[Record, Scan]]) -> Predictions:
+    def answer(batch: Sequence[tuple[Record, Slice]]) -> Predictions:
         found = classifier([scan for _, scan in batch])
         wanted = [record for record, _ in batch]
         return Predictions(
@@ -101,7 +101,7 @@ def predict(
             paths=tuple(str(record.path) for record in wanted),
         )
 
-    def opened(record: Record) -> Scan:
+    def opened(record: Record) -> Slice:
         return read_slice(record, degrade)
 
     return _run(known, opened, answer, taught=taught, progress=progress, cache=cache, label_of=right)
@@ -127,11 +127,11 @@ def outline(
     if records and not any(record.mask for record in records):
         raise DatasetError("None of these images has a mask, and outlines are measured against masks: pass some.")
 
-    def answer(batch: Sequence[tuple[Record, tuple[Scan, NDArray[np.bool_]]]]) -> Outlines:
+    def answer(batch: Sequence[tuple[Record, tuple[Slice, NDArray[np.bool_]]]]) -> Outlines:
         found = segmenter([scan for _, (scan, _) in batch])
         return _scored([record for record, _ in batch], [truth for _, (_, truth) in batch], found)
 
-    def opened(record: Record) -> tuple[Scan, NDArray[np.bool_]]:
+    def opened(record: Record) -> tuple[Slice, NDArray[np.bool_]]:
         scan = read_slice(record, degrade)
         return scan, read_truth(record, scan)
 
@@ -167,25 +167,22 @@ def _known(records: Sequence[Record], classes: Sequence[str], right: LabelOf) ->
     return known
 
 
-def read_slice(record: Record, degrade: Degrade | None = None) -> Scan:
+def read_slice(record: Record, degrade: Degrade | None = None) -> Slice:
     """The slice of a record, degraded where asked.
 
     Raises:
         InputError: it cannot be read, is a volume, or is constant once degraded.
     """
     scan = read_record(record)
-    if scan.is_volume and scan.shape[0] > 1:
-        raise InputError(f"{record.path} is a volume of {scan.shape[0]} slices: save each slice as a file of its own.")
-    scan = scan.slice(0)
     if degrade is None:
         return scan
     pixels = np.asarray(degrade(scan.pixels), dtype=np.float32)
     if pixels.size == 0 or pixels.min() == pixels.max():
         raise InputError(f"{record.path} is constant once it is degraded, so there is nothing to read in it.")
-    return replace(scan, pixels=pixels)
+    return scan.with_pixels(pixels)
 
 
-def read_truth(record: Record, scan: Scan) -> NDArray[np.bool_]:
+def read_truth(record: Record, scan: Slice) -> NDArray[np.bool_]:
     """The true mask of a record.
 
     Raises:

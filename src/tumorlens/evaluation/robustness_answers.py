@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tumorlens.inference.classifier import ClassifiesSlices, open_classifier
 from tumorlens.inference.opening import open_session
 from tumorlens.inference.segmenter import Segmenter
 from tumorlens.io.atomic import write_atomic
-from tumorlens.scan import Scan
+from tumorlens.scan import Slice
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -191,7 +191,7 @@ class _Asked:
             unread,
         )
 
-    def _score(self, opened: Sequence[tuple[Record, Scan, Mask | None]]) -> list[tuple[float, list[float]]]:
+    def _score(self, opened: Sequence[tuple[Record, Slice, Mask | None]]) -> list[tuple[float, list[float]]]:
         scans = [scan for _, scan, _ in opened]
         if self.classifier is not None:
             found = self.classifier(scans)
@@ -206,7 +206,7 @@ class _Asked:
 
 def corrupted_slices(
     records: Sequence[Record], change: Corruption, with_masks: bool, unread: dict[str, str]
-) -> Iterator[tuple[Record, Scan, Mask | None]]:
+) -> Iterator[tuple[Record, Slice, Mask | None]]:
     """Slices under a corruption, with the masks that follow where asked; what cannot be read goes to ``unread``."""
     for record in records:
         try:
@@ -218,7 +218,7 @@ def corrupted_slices(
                 pixels = change(scan.pixels, record.id)
             if pixels.min() == pixels.max():
                 raise InputError(f"{record.path} is constant under {change.name}, so there is nothing to read in it.")
-            changed = replace(scan, pixels=pixels)
+            changed = scan.with_pixels(pixels)
         except TumorlensError as error:
             unread[record.id] = str(error)
             continue

@@ -16,7 +16,7 @@ from tumorlens.inference.findings import UNLIKE, Findings, looked_for
 from tumorlens.io import draw_overlay
 from tumorlens.labels import TumorClass, UnknownTumor, label_title
 from tumorlens.measurement import Region
-from tumorlens.scan import Scan
+from tumorlens.scan import Slice
 
 REFUSED = "This does not look like a slice of a brain MRI, so it was not read."
 UNCERTAIN_KIND = "The kind of this tumor cannot be told from this slice."
@@ -61,7 +61,7 @@ class Analysis:
         findings: what a reader says beyond the label; ``None`` where refused, or where a classifier answered.
     """
 
-    scan: Scan
+    scan: Slice
     label: str | None
     probabilities: dict[str, float]
     mask: NDArray[np.bool_] | None
@@ -151,8 +151,7 @@ class Analysis:
     @property
     def spacing_mm(self) -> tuple[float, float] | None:
         """``(row, col)`` spacing in millimetres, or ``None`` where nobody states it."""
-        spacing = self.scan.spacing_mm
-        return None if spacing is None else (spacing[0], spacing[1])
+        return self.scan.spacing_mm
 
     def to_dict(self) -> dict[str, Any]:
         """The versioned document, of types that JSON has; floats carry 6 decimals."""

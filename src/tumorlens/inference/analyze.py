@@ -37,9 +37,9 @@ from tumorlens.io.limits import check_picture
 from tumorlens.labels import TumorClass
 from tumorlens.measurement import measure_mask
 from tumorlens.preprocessing.content import head_area
-from tumorlens.scan import Scan, Source
+from tumorlens.scan import Scan, Slice, Source
 
-ScanLike = str | os.PathLike[str] | NDArray[Any] | Scan
+ScanLike = str | os.PathLike[str] | NDArray[Any] | Scan | Slice
 BATCH_SIZE = 8
 NO_OUTLINE = "A tumor is suspected, but none is outlined: look at the scan yourself."
 
@@ -48,7 +48,7 @@ NO_OUTLINE = "A tumor is suspected, but none is outlined: look at the scan yours
 class _Slice:
     """A 2-D scan, and its place in the volume it was taken from if it was."""
 
-    scan: Scan
+    scan: Slice
     index: int | None
     count: int
 
@@ -190,7 +190,7 @@ class Analyzer:
         )
 
     def _named(
-        self, scans: Sequence[Scan], passed: Sequence[int]
+        self, scans: Sequence[Slice], passed: Sequence[int]
     ) -> tuple[dict[int, Reading], dict[int, Classification]]:
         """Readings (of a reader), and classes, of the slices that passed the gate, by their places."""
         if not passed:
@@ -206,8 +206,7 @@ class Analyzer:
         started = time.perf_counter()
         scan, answer, mask = opened.scan, read.answer, read.mask
         spread = 1.0 if read.outline is None else read.outline.spread
-        spacing = None if scan.spacing_mm is None else (scan.spacing_mm[0], scan.spacing_mm[1])
-        regions = () if mask is None else measure_mask(mask, spacing)
+        regions = () if mask is None else measure_mask(mask, scan.spacing_mm)
         possible, coverage = self._possible(read)
         most = head_area(scan.pixels) if regions else inf
         interval = area_bounds(self.outlining.area_interval, regions, spread, most)
@@ -249,10 +248,12 @@ class Analyzer:
         return used
 
 
-def _warnings(scan: Scan, read: _Read, outlined: bool, interval: AreaBoundsOfMask | None) -> tuple[str, ...]:
+def _warnings(scan: Slice, read: _Read, outlined: bool, interval: AreaBoundsOfMask | None) -> tuple[str, ...]:
     found = scan.warnings
     if read.answer is not None and read.gate is not None and not read.gate.passed:
         found = (f"{OVERRIDDEN} {read.gate.reason}", *found)
+    if read.gate is None and scan.scan.refusal is not None:
+        found = (scan.scan.refusal, *found)
     if interval is not None and interval.unsure_words is not None:
         found = (*found, interval.unsure_words)
     return (*found, NO_OUTLINE) if read.mask is not None and not outlined else found
@@ -265,10 +266,9 @@ def open_slice(scan: ScanLike, spacing_mm: tuple[float, float] | None = None, in
         InputError: the input cannot be read or is no image.
         UsageError: there is no such slice, or the spacing is not two positive numbers.
     """
-    whole = _to_scan(scan)
-    count = whole.shape[0] if whole.is_volume else 1
-    chosen = None if not whole.is_volume else (count // 2 if index is None else index)
-    flat = whole.slice(index)
+    flat = scan if isinstance(scan, Slice) else _to_scan(scan).slice(index)
+    whole = flat.scan
+    chosen = flat.index if whole.is_volume else None
     if spacing_mm is not None:
         try:
             flat = flat.with_spacing(spacing_mm)
@@ -276,7 +276,7 @@ def open_slice(scan: ScanLike, spacing_mm: tuple[float, float] | None = None, in
             raise UsageError(str(error)) from error
     if flat.pixels.min() == flat.pixels.max():
         raise InputError("Every pixel of this slice has the same value, so there is nothing to read: choose another.")
-    return _Slice(flat, chosen, count)
+    return _Slice(flat, chosen, len(whole.pixels))
 
 
 def _to_scan(given: ScanLike) -> Scan:
@@ -294,7 +294,7 @@ def _to_scan(given: ScanLike) -> Scan:
             f"An array of shape {array.shape} may be a color picture or a volume: pass grey [rows, cols], or a Scan."
         )
     digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
-    scan = Scan(array.astype(np.float32), source=Source(None, digest, "array"))
+    scan = Scan(array, source=Source(None, digest, "array"))
     check_picture(scan.shape[-2], scan.shape[-1])
     return scan
 
@@ -305,10 +305,8 @@ def _opened_or_failure(scan: ScanLike, spacing_mm: tuple[float, float] | None, i
     except TumorlensError as error:
         if isinstance(scan, str | os.PathLike):
             return Failure(os.fspath(scan), error)
-        source = scan.source.path if isinstance(scan, Scan) else None
-        return Failure(
-            source or f"array of shape {np.shape(scan) if not isinstance(scan, Scan) else scan.shape}", error
-        )
+        source = scan.source.path if isinstance(scan, Scan | Slice) else None
+        return Failure(source or f"array of shape {scan.shape}", error)
 
 
 def _batched(scans: Iterable[ScanLike]) -> Iterator[tuple[ScanLike, ...]]:

@@ -15,7 +15,7 @@ from tumorlens.inference.manifest import Conformal, Manifest, read_manifest
 from tumorlens.inference.opening import open_session
 from tumorlens.inference.session import Floats, ModelSession, softmax
 from tumorlens.preprocessing import Prepared
-from tumorlens.scan import Scan
+from tumorlens.scan import Scan, Slice, as_slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class ClassifiesSlices(Protocol):
     def manifest(self) -> Manifest:
         """What the answers are made by."""
 
-    def __call__(self, slices: Sequence[Scan]) -> list[Classification]:
+    def __call__(self, slices: Sequence[Scan | Slice]) -> list[Classification]:
         """Classify 2-D scans in one batch."""
 
 
@@ -83,9 +83,9 @@ class Classifier:
         self.manifest = session.manifest
         self._with_maps = self.manifest.activation == "cam"
 
-    def __call__(self, slices: Sequence[Scan]) -> list[Classification]:
+    def __call__(self, slices: Sequence[Scan | Slice]) -> list[Classification]:
         """Classify 2-D scans in one batch."""
-        prepared = [self.manifest.preprocessing(one.pixels, one.spacing_mm) for one in slices]
+        prepared = [self.manifest.preprocessing(one.pixels, one.spacing_mm) for one in map(as_slice, slices)]
         images = np.stack([one.array for one in prepared])
         if not self._with_maps:
             return [self._answer(row, None) for row in self._probabilities(images, *self.session.run(images))]

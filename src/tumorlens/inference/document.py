@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tumorlens.inference.areas import is_unsure
+from tumorlens.scan import SpacingSource
 
 SCHEMA_VERSION = "3.0"
 NOTICE = "Research use, not a medical device."
@@ -23,7 +24,7 @@ class SourceDocument(_Part):
 
     path: str | None = Field(description="Path as given, a digest of it where paths are hidden, null for an array.")
     sha256: str = Field(description="Digest of the file's bytes, or of the array's.")
-    format: Literal["png", "jpeg", "bmp", "tiff", "dicom", "nifti", "matlab", "array"]
+    format: str
     modality: str = Field(description="DICOM modality code, or 'unknown'.")
 
 
@@ -135,7 +136,7 @@ class AnalysisDocument(_Part):
     slice: SliceDocument | None = Field(description="Null where the scan is a single image.")
     shape: tuple[int, int] = Field(description="Rows and columns of the analyzed slice.")
     spacing_mm: tuple[float, float] | None = Field(description="Row and column spacing; null where unknown.")
-    spacing_source: Literal["dicom", "nifti", "user", "none"]
+    spacing_source: SpacingSource
     status: Literal["answered", "refused"] = Field(
         description="'refused' where the gate takes the slice for no brain MRI: then nothing was read from it."
     )

@@ -23,7 +23,7 @@ from tumorlens.inference.manifest import (
 )
 from tumorlens.inference.opening import open_session
 from tumorlens.inference.session import Floats, onnx_session, softmax
-from tumorlens.scan import Scan
+from tumorlens.scan import Scan, Slice
 
 TIE_SHARE = 0.001
 """Share of the mean probability in the answer of a majority, which decides ties and never overrules a vote."""
@@ -113,7 +113,7 @@ class Ensemble:
         self._stack = stack
         self._orders = [class_order(one.manifest, manifest.classes) for one in members]
 
-    def __call__(self, slices: Sequence[Scan]) -> list[Classification]:
+    def __call__(self, slices: Sequence[Scan | Slice]) -> list[Classification]:
         """Classify 2-D scans, each member in one batch."""
         answers = [member(slices) for member in self.members]
         table = np.array([[list(one.probabilities.values()) for one in member] for member in answers], dtype=np.float64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tumorlens.inference.opening import open_session
 from tumorlens.inference.session import Floats, ModelSession, sigmoid
 from tumorlens.preprocessing import Prepared
-from tumorlens.scan import Scan
+from tumorlens.scan import Scan, Slice, as_slice
 
 LONGEST_SIDE = 160
 """Pixels; the gate is fitted on pictures shrunk to the same side."""
@@ -48,16 +48,16 @@ class Gate:
         self.session = session
         self.manifest = session.manifest
 
-    def __call__(self, slices: Sequence[Scan]) -> list[GateAnswer]:
+    def __call__(self, slices: Sequence[Scan | Slice]) -> list[GateAnswer]:
         """Judge 2-D scans in one batch."""
-        flat = [self._flat_reason(one) for one in slices]
+        flat = [self._known_reason(one) for one in slices]
         asked = [one for one, reason in zip(slices, flat, strict=True) if reason is None]
         scores = iter(self.scores(asked) if asked else ())
         return [
             self._answer(float(next(scores))) if reason is None else GateAnswer(0.0, False, reason) for reason in flat
         ]
 
-    def scores(self, slices: Sequence[Scan]) -> Floats:
+    def scores(self, slices: Sequence[Scan | Slice]) -> Floats:
         """Probability of being a slice of a brain MRI, float32 ``[slices]``."""
         images = np.stack([self.prepare(one).array for one in slices])
         values = self._probabilities(images)
@@ -65,17 +65,20 @@ class Gate:
             values = np.asarray((values + self._probabilities(images[..., ::-1])) / 2, dtype=np.float32)
         return values
 
-    def prepare(self, scan: Scan) -> Prepared:
+    def prepare(self, scan: Scan | Slice) -> Prepared:
         """The model's input: the manifest's preprocessing of the slice, shrunk first if it is large.
 
         Percentiles of a full-size slice would take longer than the gate itself may.
         """
-        return self.manifest.preprocessing(shrunk(scan.pixels), scan.spacing_mm)
+        flat = as_slice(scan)
+        return self.manifest.preprocessing(shrunk(flat.pixels), flat.spacing_mm)
 
-    def _flat_reason(self, scan: Scan) -> str | None:
-        """Why a slice is refused without asking the network, where the manifest says so and it is a mask."""
-        least = self.manifest.least_values
-        return None if least is None else flat_reason(scan.pixels, least)
+    def _known_reason(self, scan: Scan | Slice) -> str | None:
+        """Why a slice is refused without asking the network: its file says so, or it is a mask."""
+        flat, least = as_slice(scan), self.manifest.least_values
+        if flat.scan.refusal is not None:
+            return flat.scan.refusal
+        return None if least is None else flat_reason(flat.pixels, least)
 
     def _probabilities(self, images: Floats) -> Floats:
         (logits,) = self.session.run(images)

@@ -18,7 +18,7 @@ from tumorlens.inference.session import READING_OUTPUTS, Floats, ModelSession, s
 from tumorlens.labels import TumorClass, UnknownTumor
 from tumorlens.measurement import components
 from tumorlens.preprocessing import Prepared
-from tumorlens.scan import Scan
+from tumorlens.scan import Scan, Slice, as_slice
 
 SEQUENCES = ("t1", "t1c", "t2", "flair")
 AVERAGED = ("tumor_logit", "kind_logits", "mask")
@@ -84,9 +84,9 @@ class Reader:
         assert session.manifest.reading is not None
         self.rules: ReadingRules = session.manifest.reading
 
-    def __call__(self, slices: Sequence[Scan]) -> list[Reading]:
+    def __call__(self, slices: Sequence[Scan | Slice]) -> list[Reading]:
         """Read 2-D scans in one batch."""
-        prepared = [self.manifest.preprocessing(one.pixels, one.spacing_mm) for one in slices]
+        prepared = [self.manifest.preprocessing(one.pixels, one.spacing_mm) for one in map(as_slice, slices)]
         images = np.stack([one.array for one in prepared])
         outputs = self.outputs(images)
         if self.rules.turns_when_doubtful:

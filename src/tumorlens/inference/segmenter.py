@@ -12,7 +12,7 @@ from tumorlens.inference.areas import map_spread
 from tumorlens.inference.session import Floats, ModelSession, sigmoid
 from tumorlens.measurement import components
 from tumorlens.preprocessing import Prepared
-from tumorlens.scan import Scan
+from tumorlens.scan import Scan, Slice, as_slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +35,15 @@ class Segmenter:
         self.session = session
         self.manifest = session.manifest
 
-    def probabilities(self, slices: Sequence[Scan]) -> list[Floats]:
+    def probabilities(self, slices: Sequence[Scan | Slice]) -> list[Floats]:
         """Tumor probability of each pixel, float32 ``[rows, cols]`` at each slice's own resolution."""
         return [one.geometry.restore(values) for one, values in self._run(slices)]
 
-    def __call__(self, slices: Sequence[Scan]) -> list[NDArray[np.bool_]]:
+    def __call__(self, slices: Sequence[Scan | Slice]) -> list[NDArray[np.bool_]]:
         """Outline the tumor in 2-D scans in one batch: masks bool ``[rows, cols]``, possibly empty."""
         return [one.mask for one in self.outline(slices)]
 
-    def outline(self, slices: Sequence[Scan]) -> list[Outline]:
+    def outline(self, slices: Sequence[Scan | Slice]) -> list[Outline]:
         """Outline the tumor in 2-D scans in one batch, and say how blurred each outline is."""
         known = self.manifest.area_interval
         found = []
@@ -62,8 +62,8 @@ class Segmenter:
         found = components(mask, min_area_px=int(np.ceil(smallest)))
         return np.asarray(found.labels > 0)
 
-    def _run(self, slices: Sequence[Scan]) -> list[tuple[Prepared, Floats]]:
-        prepared = [self.manifest.preprocessing(one.pixels, one.spacing_mm) for one in slices]
+    def _run(self, slices: Sequence[Scan | Slice]) -> list[tuple[Prepared, Floats]]:
+        prepared = [self.manifest.preprocessing(one.pixels, one.spacing_mm) for one in map(as_slice, slices)]
         images = np.stack([one.array for one in prepared])
         values = self._probability(images)
         if self.manifest.flip_average:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 _J2K_START = b"\xff\x4f\xff\x51"
+_JP2_START = b"\0\0\0\x0cjP  \r\n\x87\n"
 _NOT_FRAME_HEADERS = (0xC4, 0xC8, 0xCC)
 _STANDALONE = (0x01, *range(0xD0, 0xD8))
 _JPEG_LS_FRAME = 0xF7
@@ -15,11 +16,34 @@ def frame_size(frame: bytes) -> tuple[int, int] | None:
 
     Sources: ITU-T T.81 annex B.2.2 (SOF), T.87 annex C (SOF55), T.800 annex A.5.1 (SIZ).
     """
-    start = frame.find(_J2K_START, 0, 512)
+    frame = code_stream(frame)
+    start = 0 if frame.startswith(_J2K_START) else -1
     if start >= 0 and len(frame) >= start + 24:
         width, height, left, top = struct.unpack_from(">IIII", frame, start + 8)
         return height - top, width - left
     return _jpeg_size(frame) if frame.startswith(b"\xff\xd8") else None
+
+
+def code_stream(frame: bytes) -> bytes:
+    """The JPEG 2000 code stream inside of JP2 boxes, or the frame itself where it is none.
+
+    Source: ITU-T T.800 annex I.4 (boxes).
+    """
+    if not frame.startswith(_JP2_START):
+        return frame
+    position = 0
+    while position + 8 <= len(frame):
+        length, kind = struct.unpack_from(">I4s", frame, position)
+        start = position + 8
+        if length == 1 and position + 16 <= len(frame):
+            length, start = struct.unpack_from(">Q", frame, position + 8)[0], position + 16
+        end = len(frame) if length == 0 else position + length
+        if kind == b"jp2c":
+            return frame[start:end]
+        if end <= position:
+            break
+        position = end
+    return frame
 
 
 def _jpeg_size(frame: bytes) -> tuple[int, int] | None:

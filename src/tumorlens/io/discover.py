@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from tumorlens.errors import InputError, UsageError
+from tumorlens.io.formats import FORMATS
 from tumorlens.io.sniff import FORMATS_READ, HEAD_BYTES, sniff_format
 
-SCAN_SUFFIXES = frozenset(
-    {
-        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff"),
-        *(".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".mat"),
-    }
-)
+SCAN_SUFFIXES = frozenset(suffix for one in FORMATS for suffix in one.suffixes)
 _OWN_PICTURES = (".overlay.png", ".mask.png")
 _WILDCARDS = "*?["
 

@@ -6,13 +6,14 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from tumorlens.errors import UnreadableFileError
-from tumorlens.io.codestream import frame_size
+from tumorlens.io.codestream import code_stream, frame_size
 
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
@@ -33,6 +34,50 @@ _BY_GDCM = ("1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1
 _RLE = "1.2.840.10008.1.2.5"
 _PROGRAM = Path(__file__).with_name("gdcm_frame.py")
 _SECONDS = 120
+_PIXEL_ELEMENTS = (
+    *("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+    *("PhotometricInterpretation", "PlanarConfiguration"),
+)
+
+
+def stored_frames(dataset: FileDataset, numbers: Sequence[int]) -> Iterator[NDArray[Any]]:
+    """Some frames of a multi-frame image as :func:`stored_pixels` gives them, in the order asked for.
+
+    Raises:
+        UnreadableFileError: the compression is not read, or a frame disagrees with the header or is damaged.
+    """
+    from pydicom.pixels.utils import iter_pixels
+
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames == 1:
+        yield from (stored_pixels(dataset) for _ in numbers)
+        return
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_transfer_syntax and not syntax.is_private and not syntax.is_encapsulated:
+        yield from iter_pixels(dataset, indices=list(numbers))
+        return
+    from pydicom.encaps import generate_frames
+
+    found = list(generate_frames(dataset.PixelData, number_of_frames=frames))
+    for number in numbers:
+        yield stored_pixels(_alone(dataset, found[number]))
+
+
+def _alone(dataset: FileDataset, frame: bytes) -> FileDataset:
+    """A data set of the one frame, with the elements that its pixels need."""
+    from pydicom.dataset import FileDataset as Kind
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.encaps import encapsulate
+
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+    single = Kind("", {}, file_meta=meta)
+    for name in _PIXEL_ELEMENTS:
+        if name in dataset:
+            single[name] = dataset[name]
+    single.add_new("PixelData", "OB", encapsulate([frame]))
+    single["PixelData"].is_undefined_length = True
+    return single
 
 
 def stored_pixels(dataset: FileDataset) -> NDArray[Any]:
@@ -58,7 +103,10 @@ def stored_pixels(dataset: FileDataset) -> NDArray[Any]:
     if plugin == "pillow" and dataset.BitsStored > 8:
         plugin = None
     if plugin is not None and plugin in get_decoder(syntax).available_plugins:
-        _check_frame(_frame(dataset), dataset)
+        frame = _frame(dataset)
+        _check_frame(frame, dataset)
+        if (stream := code_stream(frame)) is not frame:
+            dataset = _alone(dataset, stream)
         return pixel_array(dataset, decoding_plugin=plugin)
     if syntax in _BY_GDCM:
         _decode_apart(dataset)

@@ -6,6 +6,7 @@ Sizes are checked on what a header says, before anything is decoded, so that a s
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,15 +81,34 @@ def check_bytes(size: int) -> None:
         )
 
 
-def checked_pixels(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Decoded pixels as float32, if they can be a scan: large enough, finite, and not all the same.
+def check_memory(shape: tuple[int, ...], bytes_per_voxel: int, memory: int) -> None:
+    """Holds the memory that a scan takes, as its header states it, to the budget.
+
+    Raises:
+        LimitError: it takes more.
+    """
+    needed = math.prod(shape) * bytes_per_voxel
+    if needed > memory:
+        extent = " x ".join(f"{count:,}" for count in shape)
+        raise LimitError(
+            f"This scan is {extent} voxels and takes {needed:,} bytes of memory, and the budget is {memory:,}: crop or "
+            "resample it, or allow more by --memory."
+        )
+
+
+def checked_pixels(pixels: NDArray[np.generic], warnings: list[str] | None = None) -> NDArray[Any]:
+    """Decoded pixels, read-only, if they can be a scan: large enough, not all the same, and some of them finite.
+
+    Integers of up to 32 bits keep their type, and anything else becomes float32. Values that are NaN or infinite
+    become the smallest of the others, which is the background's, and ``warnings`` says how many.
 
     Args:
         pixels: ``[rows, cols]`` or ``[slices, rows, cols]`` of any real type.
+        warnings: takes a sentence about values that are not finite.
 
     Raises:
         LimitError: rows or columns are too few or too many.
-        InvalidScanError: some are NaN or infinite (in float32).
+        InvalidScanError: none is finite, or some are not and there is nobody to warn.
         InputError: all have the same value.
     """
     if pixels.ndim == 3:
@@ -97,17 +117,33 @@ def checked_pixels(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
             check_picture(*pixels.shape[1:])
     else:
         check_picture(*pixels.shape)
+    kept = pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 4
     with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(pixels, dtype=np.float32)
-    bad = values.size - int(np.count_nonzero(np.isfinite(values)))
-    if bad:
-        raise InvalidScanError(
-            f"{bad:,} of the {values.size:,} values are NaN or infinite: replace them, by the background's value for "
-            "example, and save the file again."
-        )
+        values = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("=") if kept else np.float32)
+    if not kept:
+        values = _filled(values, warnings)
     if values.min() == values.max():
         raise InputError(
             f"Every pixel has the same value ({float(values.flat[0]):g}), so there is nothing to read: "
             "check how the scan was exported."
         )
+    if values.flags.writeable:
+        values.flags.writeable = False
     return values
+
+
+def _filled(values: NDArray[np.float32], warnings: list[str] | None) -> NDArray[np.float32]:
+    finite = np.isfinite(values)
+    bad = values.size - int(np.count_nonzero(finite))
+    if not bad:
+        return values
+    if warnings is None or bad == values.size:
+        raise InvalidScanError(
+            f"{bad:,} of the {values.size:,} values are NaN or infinite: replace them, by the background's value for "
+            "example, and save the file again."
+        )
+    lowest = values[finite].min()
+    warnings.append(
+        f"{bad:,} of the {values.size:,} values are NaN or infinite, and were read as background ({lowest:g})."
+    )
+    return np.where(finite, values, lowest).astype(np.float32)

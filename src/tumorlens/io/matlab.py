@@ -17,7 +17,7 @@ from tumorlens.errors import UnreadableFileError
 from tumorlens.io.decoding import guarded
 from tumorlens.io.file_bytes import noting, read_bytes
 from tumorlens.io.limits import check_bytes, check_picture, checked_pixels
-from tumorlens.io.sniff import HEAD_BYTES, sniff_format
+from tumorlens.io.request import ANY, ReadRequest
 from tumorlens.scan import Scan, Source
 
 _WHAT = "a MATLAB v7.3 file"
@@ -46,12 +46,18 @@ class CjData:
     tumor_mask: NDArray[np.bool_]
 
 
-def read_matlab(data: bytes, source: Source) -> Scan:
+def is_hdf5(head: bytes) -> bool:
+    """Whether a file that begins so is HDF5, as MATLAB v7.3 writes it (HDF5 File Format Specification II.A)."""
+    return any(head.startswith(b"\x89HDF\r\n\x1a\n", offset) for offset in (0, 512, 1024, 2048))
+
+
+def read_matlab(data: bytes, source: Source, request: ReadRequest = ANY) -> Scan:
     """The image of a ``cjdata`` file as a scan. It states no spacing, and the patient id does not get into it.
 
     Args:
         data: the file's bytes.
         source: path, digest and format of the file.
+        request: nothing of it concerns a picture.
 
     Raises:
         UnreadableFileError: damaged, or without ``cjdata``.
@@ -71,12 +77,12 @@ def read_cjdata(path: str | os.PathLike[str]) -> CjData:
     """
     with noting(path):
         data = read_bytes(path)
-        if sniff_format(data[:HEAD_BYTES]) != "matlab":
+        if not is_hdf5(data):
             raise UnreadableFileError("This is no MATLAB v7.3 file: in MATLAB, save it with the option -v7.3.")
         return guarded(_WHAT, lambda: _record(data))
 
 
-def _image(data: bytes) -> NDArray[np.float32]:
+def _image(data: bytes) -> NDArray[Any]:
     import h5py
 
     with h5py.File(io.BytesIO(data), "r") as file:
@@ -87,7 +93,7 @@ def _record(data: bytes) -> CjData:
     import h5py
 
     with h5py.File(io.BytesIO(data), "r") as file:
-        image = checked_pixels(_matrix(file, "image"))
+        image = checked_pixels(_matrix(file, "image")).astype(np.float32)
         mask = _matrix(file, "tumorMask") != 0
         border = _dataset(file, "tumorBorder")[()].astype(np.float64).reshape(-1, 2)
         label = int(_dataset(file, "label")[()].reshape(-1)[0])

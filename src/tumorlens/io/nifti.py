@@ -1,80 +1,123 @@
-"""NIfTI-1 and NIfTI-2 volumes, plain or gzipped, turned so that slices lie axially and in radiological display."""
+"""NIfTI-1 and NIfTI-2 volumes, plain or gzipped, in their acquired plane and radiological display."""
 
 from __future__ import annotations
 
 import math
+import struct
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.errors import InputError, UnreadableFileError
+from tumorlens.errors import UnreadableFileError
 from tumorlens.io.decoding import guarded, hush
-from tumorlens.io.limits import check_bytes, check_volume, checked_pixels
-from tumorlens.io.sniff import GZIP_MAGIC, inflated_head, nifti_version
+from tumorlens.io.gzipped import GZIP_MAGIC, inflate, inflated_head
+from tumorlens.io.limits import check_memory, check_volume, checked_pixels
+from tumorlens.io.nifti_geometry import Geometry, geometry_of
+from tumorlens.io.planes import grid_of
+from tumorlens.io.plausible import implausible
+from tumorlens.io.request import ANY, ReadRequest
 from tumorlens.scan import Scan, Source
 
-AXES = ("S", "P", "L")
-"""Where slice, row and column run to: up, back, and to the patient's left, which is right in the picture."""
-
-_MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
-_SPACING_TOLERANCE = 0.01
+_FREE_TEXTS = ("data_type", "db_name", "descrip", "aux_file", "intent_name")
 
 
-def read_nifti(data: bytes, source: Source) -> Scan:
+@dataclass(frozen=True)
+class _Stored:
+    """Where the voxels of one volume lie in the file."""
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    start: int
+    count: int
+    slope: float
+    inter: float
+
+
+def read_nifti(data: bytes, source: Source, request: ReadRequest = ANY, voxels: bytes | None = None) -> Scan:
     """Decodes a volume ``[slices, rows, cols]`` with its affine; ``scl_slope`` and ``scl_inter`` are applied.
 
-    Array axes are permuted and flipped, never resampled: slices run from inferior to superior, rows from anterior to
-    posterior, columns from the patient's right to left, each as near as the stored axes allow. The affine maps
-    ``(slice, row, col, 1)`` to RAS+ millimetres, and the spacing is the length of its columns. A header that states no
-    unit is taken as millimetres, as viewers do, with a warning; one that states nothing at all (no unit, no
-    orientation, all sizes 1) has no spacing. A picture of two axes becomes a volume of one slice.
+    Array axes are permuted and flipped, never resampled: the slices are those of the acquired plane (the axis of one
+    voxel, or the coarsest), each shown as radiologists do. The affine maps ``(slice, row, col, 1)`` to RAS+
+    millimeters. Voxels stay in the integer type of the file where it states no scaling. A spacing is given only where
+    the header states one that a head can have. NaN counts as background, with a warning.
 
     Args:
-        data: the file's bytes.
+        data: the file's bytes, or those of the ``.hdr`` of a pair.
         source: path, digest and format of the file.
+        request: which volume of several, and how much memory it may take.
+        voxels: the bytes of the ``.img`` of a pair.
 
     Raises:
-        UnreadableFileError: truncated, damaged, or complex or RGB values.
-        InputError: several volumes, or all voxels the same.
+        UnreadableFileError: truncated, damaged, half of a pair, or complex or RGB values.
+        InputError: all voxels the same.
         LimitError: too small or too large; known from the header, before inflating.
-        InvalidScanError: NaN or infinite voxels.
+        UsageError: there is no such volume.
+        InvalidScanError: no voxel is finite.
 
     Source: https://nifti.nimh.nih.gov/nifti-1 and the NIfTI-2 header definition.
     """
     hush("nibabel")
     hush("nibabel.global")
-    return guarded("a NIfTI file", lambda: _decode(data, source))
+    return guarded("a NIfTI file", lambda: _decode(data, source, request, voxels))
 
 
-def _decode(data: bytes, source: Source) -> Scan:
+def nifti_version(head: bytes) -> int:
+    """1 or 2 for the beginning of a NIfTI file or of the header of a pair, and 0 for anything else."""
+    if len(head) < 348:
+        return 0
+    sizes = struct.unpack_from("<i", head)[0], struct.unpack_from(">i", head)[0]
+    if 348 in sizes and head[344:348] in (b"n+1\0", b"ni1\0"):
+        return 1
+    return 2 if 540 in sizes and head[4:12] in (b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n") else 0
+
+
+def is_pair(data: bytes) -> bool:
+    """Whether the bytes are the header of a pair."""
+    head = inflated_head(data) if data.startswith(GZIP_MAGIC) else data[:544]
+    return head[344:348] == b"ni1\0" or head[4:8] == b"ni2\0"
+
+
+def nifti_header(data: bytes) -> Any:
+    """The nibabel header of a NIfTI file or pair, gzipped or not."""
+    import nibabel
+
+    head = inflated_head(data) if data.startswith(GZIP_MAGIC) else data[:544]
+    kind = nibabel.Nifti2Header if nifti_version(head) == 2 else nibabel.Nifti1Header
+    return kind(head[: kind.template_dtype.itemsize], check=False)
+
+
+def _decode(data: bytes, source: Source, request: ReadRequest, voxels: bytes | None) -> Scan:
     warnings: list[str] = []
-    image = _image(data)
-    volume = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
-    volume = volume.reshape((*volume.shape[:3], *(1,) * (3 - volume.ndim)))
-    affine = _affine_mm(image)
-    spacing_stated = _states_spacing(image.header, affine, warnings)
-    pixels, affine = _reoriented(volume, affine)
-    spacing = tuple(float(value) for value in np.linalg.norm(affine[:3, :3], axis=0)) if spacing_stated else None
+    header = nifti_header(data)
+    paired = bytes(header["magic"])[:2] == b"ni"
+    if paired and voxels is None:
+        raise UnreadableFileError(
+            "This is one half of a NIfTI pair, and the other half (.hdr or .img of the same name) is not beside it: "
+            "put both into one folder, or save one .nii file."
+        )
+    stored = _stored(header, request, warnings, paired, len(data))
+    check_memory(stored.shape, _bytes_per_voxel(stored), request.memory)
+    geometry = geometry_of(header, stored.shape, warnings)
+    volume = _voxels(data if voxels is None else voxels, stored)
+    grid = grid_of(stored.shape, geometry.affine, geometry.sizes_mm, geometry.codes, _bare(header))
+    pixels = checked_pixels(grid.from_stored(volume), warnings)
+    spacing, slice_mm = _spacing(geometry, grid.axes, pixels.shape, warnings)
     return Scan(
-        checked_pixels(pixels),
+        pixels,
         spacing_mm=spacing,
         spacing_source="none" if spacing is None else "nifti",
-        affine=affine,
+        affine=grid.reading_affine,
         source=source,
         warnings=tuple(warnings),
+        slice_mm=slice_mm,
+        grid=grid,
     )
 
 
-def _image(data: bytes) -> Any:
-    """The nibabel image over ``data``, checked and inflated no further than its header asks."""
-    import nibabel
-
-    zipped = data.startswith(GZIP_MAGIC)
-    head = inflated_head(data) if zipped else data[:544]
-    kind = nibabel.Nifti2Image if nifti_version(head) == 2 else nibabel.Nifti1Image
-    header = kind.header_class(head[: kind.header_class.template_dtype.itemsize])
+def _stored(header: Any, request: ReadRequest, warnings: list[str], paired: bool, length: int) -> _Stored:
     shape, dtype = header.get_data_shape(), header.get_data_dtype()
     if dtype.kind not in "iuf":
         raise UnreadableFileError(
@@ -83,59 +126,82 @@ def _image(data: bytes) -> Any:
         )
     if not 2 <= len(shape) <= 7:
         raise UnreadableFileError(f"This NIfTI file has {len(shape)} axes, and a scan has 2 or 3: export it again.")
-    volumes = math.prod(shape[3:])
-    if volumes != 1:
-        raise InputError(
-            f"This NIfTI file holds {volumes} volumes, and which one to read is not known: save one as its own file."
-        )
-    check_volume(shape[:3], dtype.itemsize)
-    needed = int(header.get_data_offset()) + math.prod(shape) * dtype.itemsize
-    check_bytes(needed)
-    if zipped:
-        data = zlib.decompressobj(wbits=31).decompress(data, needed)
-    if len(data) < needed:
+    first = tuple(int(count) for count in (*shape[:3], 1)[:3])
+    check_volume(first, dtype.itemsize)
+    count = math.prod(first) * dtype.itemsize
+    volumes = math.prod(int(one) for one in shape[3:])
+    chosen = request.chosen(volumes, warnings)
+    start = _offset(header, paired, length, count * volumes, warnings)
+    slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
+    if slope == 0 or not math.isfinite(slope):
+        slope, inter = 1.0, 0.0
+    elif not math.isfinite(inter):
+        warnings.append("The file's scl_inter is not a number, so no offset was added.")
+        inter = 0.0
+    return _Stored((first[0], first[1], first[2]), dtype, start + chosen * count, count, slope, inter)
+
+
+def _offset(header: Any, paired: bool, length: int, size: int, warnings: list[str]) -> int:
+    """Where the voxels begin; writers are seen that leave ``vox_offset`` at 0 in a single file."""
+    stated = float(header["vox_offset"])
+    offset = int(stated) if math.isfinite(stated) and stated > 0 else 0
+    least = 0 if paired else header.template_dtype.itemsize + 4
+    if offset >= least or (offset == least - 4 and length == offset + size):
+        return offset
+    warnings.append(f"The file says that its voxels begin at byte {offset}, inside its header: read from byte {least}.")
+    return int(least)
+
+
+def _bytes_per_voxel(stored: _Stored) -> int:
+    """Memory of one voxel while it is read: as stored, and as float where values are scaled or of a wider type."""
+    kept = stored.dtype.itemsize <= 4 and stored.dtype.isnative and (stored.slope, stored.inter) == (1.0, 0.0)
+    return stored.dtype.itemsize + (0 if kept else 4)
+
+
+def _voxels(data: bytes, stored: _Stored) -> NDArray[Any]:
+    """The volume on its stored axes, scaled as the header says."""
+    if data.startswith(GZIP_MAGIC):
+        try:
+            found: bytes | bytearray | memoryview = inflate(data, stored.start, stored.count)
+        except zlib.error as error:
+            raise UnreadableFileError(
+                "This NIfTI file is truncated or damaged: export or download it again."
+            ) from error
+    else:
+        found = memoryview(data)[stored.start : stored.start + stored.count]
+    if len(found) < stored.count:
         raise UnreadableFileError(
-            f"This NIfTI file is truncated ({len(data):,} of {needed:,} bytes): export or download it again."
+            f"This NIfTI file is truncated ({len(found):,} of {stored.count:,} bytes of voxels): export or download it "
+            "again."
         )
-    return kind.from_bytes(data)
+    volume = np.frombuffer(found, dtype=stored.dtype).reshape(stored.shape, order="F")
+    if (stored.slope, stored.inter) == (1.0, 0.0):
+        return volume
+    scaled: NDArray[np.float32] = volume.astype(np.float32)
+    scaled *= np.float32(stored.slope)
+    scaled += np.float32(stored.inter)
+    return scaled
 
 
-def _affine_mm(image: Any) -> NDArray[np.float64]:
-    """Affine of the stored array to RAS+ millimetres: sform, else qform, else the voxel sizes, as nibabel chooses."""
-    affine = np.array(image.affine, dtype=np.float64)
-    affine[:3] *= _MM_PER_UNIT[image.header.get_xyzt_units()[0]]
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
-        raise UnreadableFileError(
-            "This NIfTI file's affine is singular or not finite, so its axes are unknown: correct its sform or qform."
-        )
-    return affine
+def _spacing(
+    geometry: Geometry, axes: tuple[int, int, int], shape: tuple[int, ...], warnings: list[str]
+) -> tuple[tuple[float, float] | None, float | None]:
+    """``(row, col)`` spacing and distance of slices in millimeters, where the header states what a head can have."""
+    if geometry.sizes_mm is None:
+        return None, None
+    slice_mm, row, col = (geometry.sizes_mm[axis] for axis in axes)
+    known = slice_mm if shape[0] > 1 else None
+    wrong = implausible((row, col), shape[1:], known)
+    if wrong is None:
+        return (row, col), known
+    warnings.append(wrong)
+    return None, None
 
 
-def _states_spacing(header: Any, affine: NDArray[np.float64], warnings: list[str]) -> bool:
-    """Whether the header says how far voxels are apart, with a warning about what it leaves open."""
-    oriented = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
-    unit = header.get_xyzt_units()[0]
-    sizes = np.asarray(header.get_zooms()[:3], dtype=np.float64)
-    if not oriented:
-        warnings.append("The file states no orientation (sform and qform code 0), so left and right are unknown.")
-        if not np.all(np.isfinite(sizes) & (sizes > 0)) or (unit == "unknown" and np.all(sizes == 1)):
-            warnings.append("The file states no voxel size, so lengths stay in pixels.")
-            return False
-    if unit == "unknown":
-        warnings.append("The file states no unit of length, and millimetres were assumed.")
-    along = np.linalg.norm(affine[:3, :3], axis=0)[: len(sizes)]
-    if np.any(np.abs(along - sizes * _MM_PER_UNIT[unit]) > _SPACING_TOLERANCE * along):
-        warnings.append("The file's voxel sizes (pixdim) and its affine disagree, and the affine was used.")
-    return True
-
-
-def _reoriented(
-    volume: NDArray[np.float32], affine: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Volume and affine with axes permuted and flipped to run as :data:`AXES`."""
-    from nibabel import orientations
-
-    stored = orientations.io_orientation(affine)
-    change = orientations.ornt_transform(stored, orientations.axcodes2ornt(AXES))
-    turned = orientations.apply_orientation(volume, change)
-    return turned, affine @ orientations.inv_ornt_aff(change, volume.shape)
+def _bare(header: Any) -> bytes:
+    """The header's bytes without the texts that may name a patient."""
+    copy = header.copy()
+    for name in _FREE_TEXTS:
+        if name in copy.keys():  # noqa: SIM118 - a header is no mapping
+            copy[name] = b""
+    return bytes(copy.binaryblock)

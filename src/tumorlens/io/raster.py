@@ -13,6 +13,7 @@ from tumorlens.io.color import COLOR_WARNING, is_grey, luma
 from tumorlens.io.decoding import guarded, hush
 from tumorlens.io.limits import check_picture, checked_pixels
 from tumorlens.io.png import check_whole, read_header
+from tumorlens.io.request import ANY, ReadRequest
 from tumorlens.scan import Scan, Source
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _UNSIGNED, _SIGNED = 1, 2
 _WIDE_GREY = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def read_raster(data: bytes, source: Source) -> Scan:
+def read_raster(data: bytes, source: Source, request: ReadRequest = ANY) -> Scan:
     """Decodes a picture: color to luma, alpha onto black, EXIF orientation applied, values as stored.
 
     A picture never has a spacing: its DPI is a printing size and not a distance in the patient.
@@ -40,18 +41,22 @@ def read_raster(data: bytes, source: Source) -> Scan:
         InvalidScanError: NaN or infinite values in a float TIFF.
     """
     hush("PIL")
-    pixels, colored = guarded(_NAMES[source.format], lambda: _decode(data, source.format))
-    warnings = (COLOR_WARNING,) if colored else ()
-    return Scan(checked_pixels(pixels), source=source, warnings=warnings)
+    pixels, colored = guarded(_NAMES[source.format], lambda: decode_picture(data, source.format))
+    warnings = [COLOR_WARNING] if colored else []
+    return Scan(checked_pixels(pixels, warnings), source=source, warnings=tuple(warnings))
 
 
-def _decode(data: bytes, kind: str) -> tuple[NDArray[Any], bool]:
+def decode_picture(data: bytes, kind: str, page: int = 0) -> tuple[NDArray[Any], bool]:
+    """Grey pixels ``[rows, cols]`` of a picture, or of a page of a TIFF, and whether it was in color."""
     header = read_header(data) if kind == "png" else None
     if header is not None:
         check_picture(header.rows, header.cols)
     picture = _open(data, kind)
+    if page:
+        picture.seek(page)
     check_picture(picture.size[1], picture.size[0])
-    _refuse_pages(picture, kind)
+    if kind != "tiff":
+        _refuse_pages(picture)
     if header is not None:
         check_whole(data, header)
     picture.load()
@@ -60,7 +65,7 @@ def _decode(data: bytes, kind: str) -> tuple[NDArray[Any], bool]:
         premultiplied = kind == "tiff" and _tiff_tag(picture, _EXTRA_SAMPLES, (0,))[0] == 1
     else:
         channels, premultiplied = _channels(picture, kind)
-    pixels, colored = _flatten(channels, premultiplied)
+    pixels, colored = flatten(channels, premultiplied)
     # Of a TIFF, both decoders apply the orientation themselves, and Pillow forgets the tag once it has.
     return _oriented(pixels, picture.getexif().get(_ORIENTATION, 1)), colored
 
@@ -87,9 +92,7 @@ def _open(data: bytes, kind: str) -> ImageFile:
     return TiffImageFile(stream)
 
 
-def _refuse_pages(picture: ImageFile, kind: str) -> None:
-    if kind == "tiff" and not getattr(picture, "tag_v2").next:  # noqa: B009
-        return
+def _refuse_pages(picture: ImageFile) -> None:
     pages = int(getattr(picture, "n_frames", 1))
     if pages > 1:
         raise InputError(
@@ -162,7 +165,7 @@ def _is_unsigned_32(picture: ImageFile) -> bool:
     return bool(unsigned and _tiff_tag(picture, _BITS_PER_SAMPLE, (1,))[0] == 32)
 
 
-def _flatten(channels: NDArray[Any], premultiplied: bool) -> tuple[NDArray[Any], bool]:
+def flatten(channels: NDArray[Any], premultiplied: bool) -> tuple[NDArray[Any], bool]:
     """Grey pixels of channels ``[rows, cols, 1 to 4]`` over black, and whether they showed color."""
     count = channels.shape[2]
     if count == 1:

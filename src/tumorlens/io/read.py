@@ -4,53 +4,46 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 
 from tumorlens.errors import UnreadableFileError
-from tumorlens.io.dicom import read_dicom
 from tumorlens.io.file_bytes import noting, read_bytes
-from tumorlens.io.matlab import read_matlab
-from tumorlens.io.nifti import read_nifti
-from tumorlens.io.raster import read_raster
+from tumorlens.io.formats import BY_NAME
+from tumorlens.io.formats.nifti import header_of
+from tumorlens.io.request import ANY, ReadRequest
 from tumorlens.io.sniff import FORMATS_READ, HEAD_BYTES, describe_unknown, sniff_format
 from tumorlens.scan import Scan, Source
 
-_READERS = {
-    "png": read_raster,
-    "jpeg": read_raster,
-    "bmp": read_raster,
-    "tiff": read_raster,
-    "dicom": read_dicom,
-    "nifti": read_nifti,
-    "matlab": read_matlab,
-}
 
-
-def read_scan(path: str | os.PathLike[str], *, whole: bool = True) -> Scan:
-    """Reads a picture, DICOM image, NIfTI volume or figshare ``.mat`` file, known by its content and not its suffix.
+def read_scan(path: str | os.PathLike[str], request: ReadRequest = ANY) -> Scan:
+    """Reads a file of any format in :data:`tumorlens.io.formats.FORMATS`, known by its content and not its suffix.
 
     No error message holds the path, so that a report can leave paths out; a traceback shows it as a note.
 
     Args:
-        path: the file.
-        whole: keep all slices of a volume; otherwise only its middle one, as a 2-D scan.
+        path: the file; of a NIfTI pair either half.
+        request: which volume of several, and how much memory the scan may take.
 
     Returns:
-        The scan: stored values as float32 (no scaling to 0..1), spacing in millimetres where the file states it.
+        The scan: stored values (no scaling to 0..1), spacing in millimeters where the file states it.
 
     Raises:
         UnreadableFileError: missing, a folder, empty, not permitted, of no known format, truncated or damaged.
-        LimitError: larger or smaller than the limits of :mod:`tumorlens.io.limits`.
-        InvalidScanError: some values are NaN or infinite.
-        InputError: a constant picture, or content that is ambiguous (several pages, frames or volumes).
+        LimitError: larger or smaller than the limits of :mod:`tumorlens.io.limits`, or than the memory allowed.
+        InvalidScanError: no value is finite.
+        UsageError: there is no such volume.
+        InputError: a constant picture, or content that is ambiguous.
     """
     with noting(path):
         data = read_bytes(path)
         found = sniff_format(data[:HEAD_BYTES])
+        if found is None and (header := header_of(Path(path))) is not None:
+            path, data = header, read_bytes(header)
+            found = sniff_format(data[:HEAD_BYTES])
         if found is None:
             raise UnreadableFileError(
                 f"This file is {describe_unknown(data[:HEAD_BYTES])}, and what is read is {FORMATS_READ}: "
                 "convert or export it to one of these."
             )
         source = Source(path=os.fspath(path), sha256=hashlib.sha256(data).hexdigest(), format=found)
-        scan = _READERS[found](data, source)
-        return scan if whole else scan.slice()
+        return BY_NAME[found].read(data, source, request)

@@ -4,85 +4,70 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
 
-from tumorlens.scan import ScanFormat
+from tumorlens.io.formats import FORMATS
+from tumorlens.io.gzipped import GZIP_MAGIC, inflated_head
 
 HEAD_BYTES = 4096
 """How much of a file's beginning the format is told from."""
 
-FORMATS_READ = "PNG, JPEG, BMP, TIFF, DICOM, NIfTI-1 and NIfTI-2 (.nii, .nii.gz), figshare MATLAB v7.3 (cjdata)"
+FORMATS_READ = ", ".join(one.title for one in FORMATS)
 
-GZIP_MAGIC = b"\x1f\x8b\x08"
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_BMP_HEADER_SIZES = (12, 16, 40, 52, 56, 64, 108, 124)
-_DICOM_VR = frozenset(
-    b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
-)
 _FOREIGN = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"GIF8", "a GIF picture"),
     (b"RIFF", "a RIFF file such as WebP"),
     (b"MATLAB 5.0", "a MATLAB v5 file (in MATLAB, save it with -v7.3)"),
-    (GZIP_MAGIC, "a gzip file with no NIfTI inside"),
+    (b"NRRD000", "an NRRD file"),
+    (b"ObjectType", "a MetaImage header (.mha or .mhd)"),
+    (b"NDims", "a MetaImage header (.mha or .mhd)"),
+    (b"MINC", "a MINC file"),
+    (b"CDF\x01", "a MINC-1 or other NetCDF file"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture (.jp2)"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 code stream (.j2k)"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+    (b"\x93NUMPY", "a NumPy array (.npy)"),
+    (b"8BPS", "a Photoshop picture"),
+    (b"II\xbc\x01", "a JPEG XR picture"),
+    (b"P5", "a PGM picture"),
+    (b"P6", "a PPM picture"),
+    (b"SIMPLE  =", "a FITS file"),
+    (b"7z\xbc\xaf'\x1c", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ\0", "an xz file"),
+    (b"(\xb5/\xfd", "a Zstandard file"),
+    (b"\x04\x22\x4d\x18", "an LZ4 file"),
+    (b"<?xml", "an XML document"),
+    (b"BRIK", "an AFNI file"),
 )
+_BRANDS = {
+    b"avif": "an AVIF picture",
+    b"heic": "an HEIC picture",
+    b"heix": "an HEIC picture",
+    b"mif1": "an HEIF picture",
+}
 
 
-def sniff_format(head: bytes) -> ScanFormat | None:
-    """Format of the file that begins with ``head``, or ``None`` if it is none of those that are read.
+def sniff_format(head: bytes) -> str | None:
+    """Name of the format of the file that begins with ``head``, or ``None`` if it is none of those that are read.
 
     Args:
         head: the first :data:`HEAD_BYTES` bytes, or all of a shorter file.
-
-    Sources: DICOM PS3.10 section 7.1, NIfTI-1 and NIfTI-2 header definitions, HDF5 File Format Specification II.A.
     """
-    if head[128:132] == b"DICM":
-        return "dicom"
-    if head.startswith(_PNG_MAGIC):
-        return "png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head.startswith(b"BM") and len(head) >= 18 and struct.unpack_from("<I", head, 14)[0] in _BMP_HEADER_SIZES:
-        return "bmp"
-    if head.startswith(_TIFF_MAGIC):
-        return "tiff"
-    if any(head.startswith(_HDF5_MAGIC, offset) for offset in (0, 512, 1024, 2048)):
-        return "matlab"
-    if nifti_version(head) or nifti_version(inflated_head(head)):
-        return "nifti"
-    return "dicom" if _is_bare_dicom(head) else None
-
-
-def nifti_version(head: bytes) -> int:
-    """1 or 2 for the beginning of a single-file NIfTI, and 0 for anything else (a ``.hdr``/``.img`` pair included)."""
-    if len(head) < 348:
-        return 0
-    sizes = struct.unpack_from("<i", head)[0], struct.unpack_from(">i", head)[0]
-    if 348 in sizes and head[344:348] == b"n+1\0":
-        return 1
-    return 2 if 540 in sizes and head[4:12] == b"n+2\0\r\n\x1a\n" else 0
-
-
-def inflated_head(head: bytes, size: int = 544) -> bytes:
-    """First ``size`` bytes inside a gzip file that begins with ``head``; empty if it is no gzip file."""
-    if not head.startswith(GZIP_MAGIC):
-        return b""
-    try:
-        return zlib.decompressobj(wbits=31).decompress(head, size)
-    except zlib.error:
-        return b""
+    return next((one.name for one in FORMATS if one.matches(head)), None)
 
 
 def describe_unknown(head: bytes) -> str:
     """What a file that is not read seems to be, for the sentence that says so."""
-    for magic, name in _FOREIGN:
-        if head.startswith(magic):
-            return name
-    if head[344:347] == b"ni1":
-        return "one half of a NIfTI pair (.hdr and .img)"
+    inner = inflated_head(head)
+    if inner and (named := _foreign(inner)) is not None:
+        return f"{named} in gzip"
+    if head.startswith(GZIP_MAGIC):
+        return "a tar archive in gzip" if inner[257:262] == b"ustar" else "a gzip file with no NIfTI inside"
+    if (named := _foreign(head)) is not None:
+        return named
     try:
         text = head[:512].decode("utf-8", errors="strict" if len(head) <= 512 else "ignore")
     except UnicodeDecodeError:
@@ -91,17 +76,16 @@ def describe_unknown(head: bytes) -> str:
     return "plain text" if is_text else "unknown binary data"
 
 
-def _is_bare_dicom(head: bytes) -> bool:
-    """Whether the bytes are a DICOM data set without the preamble: a first element of group 0002 or 0008."""
-    if len(head) < 8:
-        return False
-    for order in "<>":
-        group, element = struct.unpack_from(f"{order}HH", head)
-        if group not in (0x0002, 0x0008) or element > 0x2FFF:
-            continue
-        if head[4:6] in _DICOM_VR:
-            return True
-        length = struct.unpack_from(f"{order}I", head, 4)[0]
-        if order == "<" and group == 0x0008 and length <= 1024 and length % 2 == 0:
-            return len(head) >= 16
-    return False
+def _foreign(head: bytes) -> str | None:
+    """Name of a format that is known and not read."""
+    for magic, name in _FOREIGN:
+        if head.startswith(magic):
+            return name
+    if head[4:8] == b"ftyp" and head[8:12] in _BRANDS:
+        return _BRANDS[head[8:12]]
+    if head[257:262] == b"ustar":
+        return "a tar archive"
+    sizes = struct.unpack_from("<i", head)[0:1] + struct.unpack_from(">i", head)[0:1] if len(head) >= 348 else ()
+    if 348 in sizes and head[344:347] not in (b"n+1", b"ni1"):
+        return "an Analyze 7.5 header, which states no orientation"
+    return "Bruker or Philips raw data" if head.startswith(b"##TITLE") else None

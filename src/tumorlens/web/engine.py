@@ -18,7 +18,7 @@ from tumorlens.web.scratch import remove
 
 if TYPE_CHECKING:
     from tumorlens.inference import Analysis, Analyzer
-    from tumorlens.scan import Scan
+    from tumorlens.scan import Slice
     from tumorlens.web.store import Store
 
 BATCH_PIXELS = 2**22
@@ -33,7 +33,7 @@ _log = logging.getLogger("tumorlens.web")
 @dataclass(frozen=True, eq=False)
 class _Opened:
     job: Job
-    scan: Scan
+    scan: Slice
     index: int | None
     count: int
     reading_s: float
@@ -100,7 +100,7 @@ class Engine:
                 return None
             found = open_slice(task.path, task.spacing_mm, task.slice_index)
             source = replace(found.scan.source, path=task.name if task.keep_name else None)
-            scan = replace(found.scan, source=source)
+            scan = found.scan.with_source(source)
         except Exception as error:  # one bad scan must not end the thread that serves all others
             self._fail(job, error)
             return None

@@ -18,7 +18,14 @@ from tumorlens.web.findings import mask_of
 from tumorlens.web.render import Finished, display
 
 _MAX_SIDE = 640
-_SPACING_SOURCES = {"dicom": "the DICOM file", "nifti": "the NIfTI file", "user": "the user", "none": "nobody"}
+_SPACING_SOURCES = {
+    "dicom": "the DICOM file",
+    "nifti": "the NIfTI file",
+    "mgz": "the MGH file",
+    "tiff": "the TIFF file",
+    "user": "the user",
+    "none": "nobody",
+}
 
 STYLE = """
 @page { size: A4; margin: 14mm }

@@ -83,9 +83,10 @@ def decode(path: Path, content: bytes, kind: str) -> tuple[Grey, NDArray[np.gene
     if kind in ("dicom", "nifti", "matlab"):
         from tumorlens.io import read_scan
 
-        pixels = read_scan(path).pixels
-        if pixels.ndim != 2:
-            raise InputError(f"holds a volume of {len(pixels)} slices, and the audit compares single slices")
+        scan = read_scan(path)
+        if len(scan.pixels) > 1:
+            raise InputError(f"holds a volume of {len(scan.pixels)} slices, and the audit compares single slices")
+        pixels = scan.slice(0).pixels
         return _stretched(pixels), np.asarray(pixels)
     data = np.frombuffer(content, dtype=np.uint8)
     stored = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None

@@ -119,7 +119,7 @@ def _refused(descriptors: Descriptors, paths: Sequence[Path], progress: Progress
         if row % 64 == 0:
             progress("Asking the gate", row, len(paths))
         try:
-            answer = gate([read_scan(paths[row])])[0]
+            answer = gate([read_scan(paths[row]).slice()])[0]
         except InputError as error:
             found.append(Oddity(row, "refused by the gate", str(error)))
             continue
