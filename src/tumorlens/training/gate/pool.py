@@ -216,9 +216,9 @@ def _slices_of(path: Path, every: int) -> list[Grey]:
         scan = read_scan(path)
     except TumorlensError as error:
         raise DatasetError(f"{path} cannot be read as a volume: {error}") from error
-    pixels = scan.pixels if scan.pixels.ndim == 3 else scan.pixels[None]
-    spacing = (1.0, 1.0, 1.0) if scan.spacing_mm is None else tuple(scan.spacing_mm)
-    spacing = spacing if len(spacing) == 3 else (1.0, *spacing)
+    pixels = scan.pixels
+    in_plane = (1.0, 1.0) if scan.spacing_mm is None else scan.spacing_mm
+    spacing = (scan.slice_mm or 1.0, *in_plane)
     low, high = np.percentile(pixels, (1, 99.5))
     bright = pixels > low + 0.1 * (high - low)
     found = []
