@@ -5,6 +5,7 @@ A picture is a volume of one slice; ``Slice`` is a view of one slice, and ``Grid
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -68,6 +69,26 @@ class Grid:
     def to_stored(self, array: NDArray[Any]) -> NDArray[Any]:
         """A view on the stored axes of an array ``[slices, rows, cols]``: the way back of :meth:`from_stored`."""
         return array[self._steps].transpose(tuple(int(axis) for axis in np.argsort(self.axes)))
+
+    def packed(self) -> bytes:
+        """The grid as JSON, for a database."""
+        values = {
+            "shape": self.shape,
+            "affine": self.affine.tolist(),
+            "axes": self.axes,
+            "flips": self.flips,
+            "codes": self.codes,
+            "header": self.header.hex(),
+        }
+        return json.dumps(values).encode()
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Grid:
+        """The grid that :meth:`packed` gave away."""
+        values = json.loads(data)
+        header = bytes.fromhex(values.pop("header"))
+        affine = np.array(values.pop("affine"))
+        return cls(affine=affine, header=header, **{name: tuple(value) for name, value in values.items()})
 
     @property
     def reading_affine(self) -> NDArray[np.float64]:

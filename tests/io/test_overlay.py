@@ -59,8 +59,7 @@ def test_no_mask_no_green() -> None:
 def test_bar_has_the_length_that_fits_along_the_columns(column_mm: float, length_mm: int | None) -> None:
     pixels = np.zeros((200, 240), np.float32)
     pixels[0, 0] = 1
-    # The spacing of rows must not matter.
-    picture = draw_overlay(pixels, spacing_mm=(7.0, column_mm))
+    picture = draw_overlay(pixels, spacing_mm=(column_mm, column_mm))
     if length_mm is None:
         assert np.array_equal(picture, draw_overlay(pixels))
     else:
@@ -122,3 +121,20 @@ def test_mask_is_black_and_white() -> None:
     _, mask = slice_and_mask()
     decoded = cv2.imdecode(np.frombuffer(mask_png(mask), np.uint8), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(decoded, mask * 255)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "shape"), [((2.0, 0.5), (256, 256)), ((0.5, 2.0), (64, 1024)), ((1, 1), (64, 256))]
+)
+def test_the_picture_has_the_patients_proportions(spacing: tuple[float, float], shape: tuple[int, int]) -> None:
+    pixels = np.zeros((64, 256), np.float32)
+    pixels[:, :128] = 1
+    mask = np.zeros((64, 256), np.uint8)
+    mask[16:48, 64:192] = 1
+    picture = draw_overlay(pixels, mask, spacing_mm=spacing)
+    assert picture.shape[:2] == shape
+    green = np.argwhere((picture == (0, 255, 0)).all(axis=2))
+    rows, cols = np.ptp(green, axis=0) + 1
+    unit = min(spacing)
+    assert rows * unit == pytest.approx(32 * spacing[0], abs=unit)
+    assert cols * unit == pytest.approx(128 * spacing[1], abs=unit)

@@ -15,6 +15,8 @@ BAR_LENGTHS_MM = (50, 20, 10, 5)
 
 _WINDOW_PERCENTILES = (0.5, 99.5)
 _LONGEST_BAR = 0.4
+_LARGEST_SIDE = 32_768
+_MOST_STRETCH = 20
 _PNG_COMPRESSION = 6
 
 
@@ -31,13 +33,14 @@ def draw_overlay(
     Args:
         pixels: ``[rows, cols]``, any range; shown between its 0.5th and 99.5th percentile.
         mask: ``[rows, cols]``, non-zero inside; ``None`` for no tumor.
-        spacing_mm: ``(row, column)`` spacing in millimetres; with it a scale bar is drawn along a row, whose length is
-            the longest of 5, 10, 20 and 50 mm that fits 40 % of the width. There is none where not even its label fits.
+        spacing_mm: ``(row, column)`` spacing in millimetres; with it a scale bar is drawn that holds in both
+            directions; its length is the longest of 5, 10, 20 and 50 mm that fits 40 % of the width. There is none where not even its label fits.
         scale: whole number by which the picture is enlarged.
         max_side: longest side of the result in pixels; a larger one is shrunk to it. ``None`` for no bound.
 
     Returns:
-        RGB, uint8 ``[rows * scale, cols * scale, 3]``, or smaller for ``max_side``.
+        RGB, uint8 ``[rows * scale, cols * scale, 3]``, or smaller for ``max_side``. With a spacing that differs between
+        rows and columns the coarser direction is enlarged, so that the picture has the patient's proportions.
 
     Raises:
         InputError: pixels are not 2-D, or the mask has another shape.
@@ -50,10 +53,14 @@ def draw_overlay(
     if scale < 1 or (max_side is not None and max_side < 1):
         raise UsageError(f"scale is {scale} and max_side {max_side}: both must be at least 1.")
     rows, cols = pixels.shape
+    down, across = (
+        (1.0, 1.0) if spacing_mm is None else (min(step / min(spacing_mm), _MOST_STRETCH) for step in spacing_mm)
+    )
     factor = float(scale)
-    if max_side is not None:
-        factor = min(factor, max_side / max(rows, cols))
-    size = (max(1, round(cols * factor)), max(1, round(rows * factor)))
+    longest = max(rows * down, cols * across)
+    # A picture with stretched pixels may grow, but not without bound.
+    factor = min(factor, (_LARGEST_SIDE if max_side is None else max_side) / longest) if longest > 0 else factor
+    size = (max(1, round(cols * across * factor)), max(1, round(rows * down * factor)))
     picture = np.repeat(_resized(_windowed(pixels), size, smooth=True)[:, :, None], 3, axis=2)
     if mask is not None and mask.any():
         _paint(picture, _resized((mask != 0).astype(np.uint8), size, smooth=False).astype(bool))
@@ -101,7 +108,7 @@ def _resized(image: NDArray[np.uint8], size: tuple[int, int], *, smooth: bool) -
 
     if image.shape == size[::-1]:
         return image
-    shrinks = size[0] < image.shape[1]
+    shrinks = size[0] < image.shape[1] or size[1] < image.shape[0]
     method = (cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR) if smooth else cv2.INTER_NEAREST
     return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
 

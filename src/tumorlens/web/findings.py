@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tumorlens.inference.analysis import mask_from_run_lengths, run_lengths
 from tumorlens.inference.document import AnalysisDocument, current_values, rounded
 from tumorlens.measurement import measure_mask
+from tumorlens.scan import Grid
 from tumorlens.web.problems import Problem
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Pictures:
         low: smallest value of the slice.
         high: largest value of the slice.
         activation: class activation map, uint8 ``[rows, cols]``, or ``None``.
-        affine: of the slice, from ``(slice, row, col, 1)`` to RAS+ millimetres, where the file is a NIfTI volume.
+        affine: of the slice, from ``(slice, row, col, 1)`` to RAS+ millimetres, where the file states it.
+        grid: how the file stores the volume, for a mask on the same grid.
     """
 
     pixels: NDArray[np.uint16]
@@ -46,6 +48,7 @@ class Pictures:
     high: float
     activation: NDArray[np.uint8] | None
     affine: NDArray[np.float64] | None
+    grid: Grid | None = None
 
     @classmethod
     def of(cls, analysis: Analysis) -> Pictures:
@@ -55,7 +58,7 @@ class Pictures:
         scaled = np.rint((values.astype(np.float64) - low) * (FULL / (high - low))).astype(np.uint16)
         shown = analysis.activation_map
         activation = None if shown is None else np.rint(np.clip(shown, 0, 1) * 255).astype(np.uint8)
-        return cls(scaled, low, high, activation, analysis.scan.affine)
+        return cls(scaled, low, high, activation, analysis.scan.affine, analysis.scan.scan.grid)
 
     @property
     def nbytes(self) -> int:
@@ -71,7 +74,10 @@ class Pictures:
             "high": self.high,
             "pixels": zlib.compress(self.pixels.astype("<u2").tobytes(), 1),
             "activation": None if self.activation is None else zlib.compress(self.activation.tobytes(), 1),
-            "affine": None if self.affine is None else self.affine.astype("<f8").tobytes(),
+            # The grid follows the 128 bytes of the affine, so that databases of earlier versions keep their columns.
+            "affine": None
+            if self.affine is None
+            else self.affine.astype("<f8").tobytes() + (b"" if self.grid is None else self.grid.packed()),
         }
 
     @classmethod
@@ -82,10 +88,11 @@ class Pictures:
         activation = None
         if row["activation"] is not None:
             activation = np.frombuffer(zlib.decompress(row["activation"]), dtype=np.uint8).reshape(shape)
-        affine = None
+        affine = grid = None
         if row["affine"] is not None:
-            affine = np.frombuffer(row["affine"], dtype="<f8").reshape(4, 4).astype(np.float64)
-        return cls(pixels, row["low"], row["high"], activation, affine)
+            affine = np.frombuffer(row["affine"][:128], dtype="<f8").reshape(4, 4).astype(np.float64)
+            grid = Grid.unpacked(row["affine"][128:]) if len(row["affine"]) > 128 else None
+        return cls(pixels, row["low"], row["high"], activation, affine, grid)
 
 
 @dataclass(frozen=True)

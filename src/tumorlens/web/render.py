@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +10,9 @@ from numpy.typing import NDArray
 from tumorlens.inference.document import AnalysisDocument
 from tumorlens.inference.table import Value, summary_csv, summary_row
 from tumorlens.io import draw_overlay, encode_png, mask_png
+from tumorlens.io.mask_nifti import mask_nifti as gzipped_mask
 from tumorlens.io.png import check_whole, read_header
+from tumorlens.scan import Grid
 from tumorlens.web.findings import Entry, Mask, Pictures, mask_of
 from tumorlens.web.names import for_table
 from tumorlens.web.problems import ProblemError
@@ -87,33 +87,23 @@ def mask_file(finished: Finished) -> bytes:
 
 
 def mask_nifti(finished: Finished) -> bytes:
-    """The mask as a gzipped NIfTI-1 volume of as many slices as the source has, all but the analyzed one empty.
+    """The mask as a gzipped NIfTI-1 volume of the source's own grid, all slices but the analyzed one empty.
 
     Raises:
         ProblemError: the source is no NIfTI volume, or there is no tumor.
     """
-    import nibabel
-
-    place, affine = finished.document.slice, finished.pictures.affine
-    if finished.document.source.format != "nifti" or affine is None or place is None:
+    place, pictures = finished.document.slice, finished.pictures
+    if finished.document.source.format != "nifti" or pictures.affine is None or place is None:
         raise ProblemError("not-found", "The source of this analysis is no NIfTI volume: take the mask as PNG.")
-    mask = finished.mask
-    whole = affine.copy()
-    whole[:3, 3] -= whole[:3, 0] * place.index
-    # On disk the first axis runs fastest, so that columns, rows, slices is the order of our arrays in memory.
-    shape = (mask.shape[1], mask.shape[0], place.count)
-    image = nibabel.Nifti1Image(np.broadcast_to(np.uint8(0), shape), whole[:, [2, 1, 0, 3]])
-    image.header.set_xyzt_units("mm")
-    image.header.set_data_dtype(np.uint8)
-    image.header.set_slope_inter(1, 0)
-    image.header["vox_offset"] = 352
-    packed = io.BytesIO()
-    empty = bytes(mask.size)
-    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=3, mtime=0) as file:
-        file.write(image.header.binaryblock + bytes(4))
-        for index in range(place.count):
-            file.write(mask.astype(np.uint8).tobytes() if index == place.index else empty)
-    return packed.getvalue()
+    rows, cols = finished.mask.shape
+    mask = np.zeros((place.count, rows, cols), np.uint8)
+    mask[place.index] = finished.mask
+    grid = pictures.grid
+    if grid is None:  # stored by an earlier version, which kept no grid
+        whole = pictures.affine.copy()
+        whole[:3, 3] -= whole[:3, 0] * place.index
+        grid = Grid((cols, rows, place.count), whole[:, [2, 1, 0, 3]], (2, 1, 0), (False, False, False), (0, 2))
+    return gzipped_mask(mask, grid)
 
 
 def table_csv(entries: list[Entry], original: bool = False) -> bytes:
