@@ -2,9 +2,9 @@
 
     python scripts/ship_reader.py RUN [--left-out LEFT_OUT] [--external ANSWERS.csv ...] [--weights WEIGHTS]
 
-``RUN`` is the run of ``reader-lite0``. ``LEFT_OUT`` is what ``tumorlens evaluate reader-lite0 --leave-out ...`` left: the
-rules are fitted on it, and the figures of each look come from it. ``ANSWERS.csv`` are tables of answers about collections
-that taught nothing and chose nothing (``tumorlens evaluate`` writes them): they add figures, and no rule.
+``RUN`` is the run of ``reader-lite0``. ``LEFT_OUT`` is what ``tumorlens evaluate reader-lite0 --leave-out ...`` left:
+the rules are fitted on it, and the figures of each look come from it. ``ANSWERS.csv`` are tables of answers about
+collections that taught nothing and chose nothing (``tumorlens evaluate`` writes them): they add figures, and no rule.
 """
 
 from __future__ import annotations
