@@ -37,7 +37,8 @@ def test_a_tumor_leaves_document_overlay_and_mask(call, save, weights, tmp_path:
     assert set(np.unique(mask)) <= {0, 255}
     assert np.array_equal(mask > 0, mask_from_run_lengths(document["mask"]))
     overlay = cv2.imread(str(tmp_path / "out/a/b.png.overlay.png"))
-    assert overlay.shape == (*document["shape"], 3)
+    # 256 columns of 0.8 mm beside rows of 0.5 mm, in square pixels.
+    assert overlay.shape == (256, 410, 3)
     assert "not a medical device" in result.out
 
 
