@@ -8,6 +8,7 @@ from pydicom.uid import generate_uid
 from scan_files import dicom_bytes, dicom_dataset, ramp
 
 from tumorlens.errors import InputError, LimitError
+from tumorlens.io import read_scan
 from tumorlens.io.request import ReadRequest
 from tumorlens.io.series import read_series, series_in
 
@@ -98,3 +99,12 @@ def test_what_cannot_be_one_scan_is_refused(tmp_path: Path) -> None:
     other.write_bytes(dicom_bytes(dicom_dataset(STORED)))
     with pytest.raises(InputError, match="where it lies"):
         read_series([*paths, other])
+
+
+def test_a_folder_of_one_series_is_a_scan_and_of_several_is_not(tmp_path: Path) -> None:
+    write(tmp_path / "one", [0, 3, 6])
+    (tmp_path / "one" / "DICOMDIR").write_bytes(b"x")
+    assert read_scan(tmp_path / "one").shape == (3, 64, 64)
+    write(tmp_path / "one", [0, 3])
+    with pytest.raises(InputError, match="holds 2 DICOM series"):
+        read_scan(tmp_path / "one")
