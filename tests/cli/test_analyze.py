@@ -37,7 +37,8 @@ def test_a_tumor_leaves_document_overlay_and_mask(call, save, weights, tmp_path:
     assert set(np.unique(mask)) <= {0, 255}
     assert np.array_equal(mask > 0, mask_from_run_lengths(document["mask"]))
     overlay = cv2.imread(str(tmp_path / "out/a/b.png.overlay.png"))
-    assert overlay.shape == (*document["shape"], 3)
+    # 256 columns of 0.8 mm beside rows of 0.5 mm, in square pixels.
+    assert overlay.shape == (256, 410, 3)
     assert "not a medical device" in result.out
 
 
@@ -449,3 +450,21 @@ def test_a_summary_that_cannot_be_written_does_not_hide_the_answers(
     result = call("analyze", tmp_path / "in", "--out", tmp_path / "out")
     assert (result.code, "2 scans: 2 ok" in result.out) == (1, True)
     assert "its folder does not exist" in result.err
+
+
+def test_volumes_of_a_file_are_answered_side_by_side_and_memory_is_bounded(call, weights, tmp_path: Path) -> None:
+    import nibabel
+
+    weights(says="no_tumor")
+    values = np.random.default_rng(1).integers(0, 200, (64, 64, 3, 2)).astype(np.int16)
+    path = tmp_path / "four.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(values, np.diag([2.0, 2.0, 5.0, 1.0])), path)
+    out = tmp_path / "out"
+    assert call("analyze", path, "--out", out, "--no-gate").code == 0
+    assert call("analyze", path, "--out", out, "--volume", "1", "--no-gate").code == 0
+    assert {"four.nii.gz.json", "four.nii.gz.volume-1.json"} <= set(_files(out))
+    first, second = (json.loads((out / f"four.nii.gz{end}.json").read_text()) for end in ("", ".volume-1"))
+    assert any("2 volumes" in one for one in first["warnings"])
+    assert not any("2 volumes" in one for one in second["warnings"])
+    assert "numbered 0 to 1" in call("analyze", path, "--volume", "2").err
+    assert "--memory" in call("analyze", path, "--memory", "0.00001").err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ import typer
 from tumorlens.cli.options import OtherClassifier, OtherSegmenter, open_analyzer
 from tumorlens.cli.text import for_stdout
 from tumorlens.errors import InputError, TumorlensError, UsageError
+from tumorlens.io.request import ANY, ReadRequest
 from tumorlens.scan import parse_spacing
 
 if TYPE_CHECKING:
@@ -59,6 +61,15 @@ def analyze(
     slice: Annotated[
         int | None, typer.Option(metavar="K", min=0, help="Slice of a volume, from 0; the middle one by default.")
     ] = None,
+    volume: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K", min=0, help="Volume of several (echoes, time points), from 0; outputs are NAME.volume-K."
+        ),
+    ] = None,
+    memory: Annotated[
+        float, typer.Option(metavar="GIB", min=0.000001, help="Memory that the voxels of one scan may take.")
+    ] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line, and nothing else.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Analyze again, and replace existing outputs.")
@@ -77,7 +88,7 @@ def analyze(
 ) -> None:
     """Say what brain MRI scans show: class, outline, measurements.
 
-    Reads PNG, JPEG, BMP, TIFF, DICOM (single-frame), NIfTI and figshare .mat files, known by content. Lengths are in
+    Reads PNG, JPEG, BMP, TIFF, DICOM, NIfTI, MGZ and figshare .mat files, known by content. Lengths are in
     millimeters only where the file carries a spacing or --spacing states one.
     """
     from tumorlens.cli.outputs import Names
@@ -86,7 +97,11 @@ def analyze(
     spacing_mm = None if spacing is None else parse_spacing(spacing)
     try:
         run = _Run(names, overwrite, json, spacing_mm, slice, not no_gate, classifier, segmenter)
-        code = run(_found(inputs, names), jobs)
+        run.reading = ReadRequest(volume, int(memory * 2**30))
+        scans = _found(inputs, names)
+        if volume is not None:  # the answers about two volumes of a file lie beside each other
+            scans = [replace(one, name=f"{one.name}.volume-{volume}") for one in scans]
+        code = run(scans, jobs)
     except TumorlensError as error:
         raise type(error)(names.redacted(str(error))) from error
     if code:
@@ -134,6 +149,7 @@ class _Run:
         self.classifier, self.segmenter = classifier, segmenter
         self.spacing_mm, self.slice_index, self.gate = spacing_mm, slice_index, gate
         self.finished: list[str] = []
+        self.reading = ANY
 
     def __call__(self, scans: list[Found], jobs: int | None) -> int:
         """Analyze the scans, write and print; returns the exit code."""
@@ -181,7 +197,7 @@ class _Run:
         cv2.setNumThreads(1)  # the scans themselves are spread over the processors
         analyzer = open_analyzer(self.classifier, self.segmenter)
         request = Request(self.spacing_mm, self.slice_index, analyzer.manifests, self.gate)
-        worker = Worker(analyzer, request, self.names, self.overwrite)
+        worker = Worker(analyzer, request, self.names, self.overwrite, self.reading)
 
         def counted(scan: Found) -> Outcome:
             outcome = worker(scan)

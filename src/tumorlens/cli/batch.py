@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +18,7 @@ from tumorlens.cli.summary import Status
 from tumorlens.cli.text import well_formed
 from tumorlens.errors import InputError, LimitError, TumorlensError
 from tumorlens.io import Found
+from tumorlens.io.request import ANY, ReadRequest
 
 if TYPE_CHECKING:
     from tumorlens.inference import Analyzer
@@ -64,6 +66,7 @@ class Worker:
     request: Request
     names: Names
     overwrite: bool
+    reading: ReadRequest = ANY
     _large: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, found: Found) -> Outcome:
@@ -101,9 +104,16 @@ class Worker:
 
     def _analyze(self, path: Path, shown: str, outputs: Outputs | None) -> AnalysisDocument:
         from tumorlens.inference.document import AnalysisDocument
+        from tumorlens.io import read_scan
 
         asked = self.request
-        analysis = self.analyzer.analyze(path, asked.spacing_mm, asked.slice_index, gate=asked.gate)
+        started = time.perf_counter()
+        scan = read_scan(path, self.reading)
+        reading_s = time.perf_counter() - started
+        analysis = self.analyzer.analyze(scan, asked.spacing_mm, asked.slice_index, gate=asked.gate)
+        timings = dict(analysis.timings or {})
+        timings["read"] = timings.get("read", 0.0) + reading_s
+        analysis = replace(analysis, timings=timings)
         values = analysis.to_dict()
         values["source"]["path"] = shown
         document = AnalysisDocument.model_validate(values)

@@ -33,9 +33,9 @@ def draw_overlay(
     Args:
         pixels: ``[rows, cols]``, any range; shown between its 0.5th and 99.5th percentile.
         mask: ``[rows, cols]``, non-zero inside; ``None`` for no tumor.
-        spacing_mm: ``(row, column)`` spacing in millimetres; with it a scale bar is drawn that holds in both
-            directions; its length is the longest of 5, 10, 20 and 50 mm that fits 40 % of the width. There is none
-            where not even its label fits.
+        spacing_mm: ``(row, column)`` spacing in millimeters; with it a scale bar is drawn that holds in both
+            directions, the longest of 5, 10, 20 and 50 mm that fits 40 % of the width. There is none where not even
+            its label fits.
         scale: whole number by which the picture is enlarged.
         max_side: longest side of the result in pixels; a larger one is shrunk to it. ``None`` for no bound.
 

@@ -6,11 +6,12 @@ import hashlib
 import os
 from pathlib import Path
 
-from tumorlens.errors import UnreadableFileError
+from tumorlens.errors import InputError, UnreadableFileError
 from tumorlens.io.file_bytes import noting, read_bytes
 from tumorlens.io.formats import BY_NAME
 from tumorlens.io.formats.nifti import header_of
 from tumorlens.io.request import ANY, ReadRequest
+from tumorlens.io.series import read_series, series_in
 from tumorlens.io.sniff import FORMATS_READ, HEAD_BYTES, describe_unknown, sniff_format
 from tumorlens.scan import Scan, Source
 
@@ -21,7 +22,7 @@ def read_scan(path: str | os.PathLike[str], request: ReadRequest = ANY) -> Scan:
     No error message holds the path, so that a report can leave paths out; a traceback shows it as a note.
 
     Args:
-        path: the file; of a NIfTI pair either half.
+        path: the file; of a NIfTI pair either half; or a folder that holds the files of one DICOM series.
         request: which volume of several, and how much memory the scan may take.
 
     Returns:
@@ -35,6 +36,8 @@ def read_scan(path: str | os.PathLike[str], request: ReadRequest = ANY) -> Scan:
         InputError: a constant picture, or content that is ambiguous.
     """
     with noting(path):
+        if os.path.isdir(path) and (series := _only_series(Path(path))):  # noqa: PTH112 - never raises
+            return read_series(series, request)
         data = read_bytes(path)
         found = sniff_format(data[:HEAD_BYTES])
         if found is None and (header := header_of(Path(path))) is not None:
@@ -47,3 +50,30 @@ def read_scan(path: str | os.PathLike[str], request: ReadRequest = ANY) -> Scan:
             )
         source = Source(path=os.fspath(path), sha256=hashlib.sha256(data).hexdigest(), format=found)
         return BY_NAME[found].read(data, source, request)
+
+
+def _only_series(folder: Path) -> tuple[Path, ...]:
+    """The files of the one DICOM series in a folder; none where it holds no series.
+
+    Raises:
+        InputError: it holds several.
+    """
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name.upper() != "DICOMDIR")
+    except OSError:
+        return ()
+    found = series_in(path for path in files if _is_dicom(path))
+    if len(found) > 1:
+        sizes = ", ".join(f"{one.name} of {len(one.files)}" for one in found)
+        raise InputError(
+            f"This folder holds {len(found)} DICOM series ({sizes} files): put each into a folder of its own."
+        )
+    return found[0].files if found else ()
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return sniff_format(file.read(HEAD_BYTES)) == "dicom"
+    except OSError:
+        return False
