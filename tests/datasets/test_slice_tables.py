@@ -71,7 +71,7 @@ def test_more_says_of_each_slice_where_it_comes_from(tmp_path: Path) -> None:
     assert recognize(root) == "more"
     first, second, third, fourth = load_collection("more", root)
     assert (first.label, first.source, first.licence) == ("glioma", "TCGA-GBM (TCIA)", "CC BY 3.0")
-    assert (second.label, second.spacing_mm, second.stripped) == ("tumor", None, False)
+    assert (second.label, second.spacing_mm, second.stripped) == ("tumor", None, True)
     assert (third.group, third.slice_index) == ("M4Raw 0.3 T (Zenodo)", None)
     assert (fourth.stripped, fourth.sequence) == (True, "pd")
 

@@ -39,4 +39,4 @@ def test_arrays_of_one_step_lie_where_those_of_the_step_before_lay() -> None:
         pytest.skip("glibc: the C library here is another one")
     pages = 10 * 2 * 40 * 2**20 // 4096
     # Which arrays glibc maps afresh without it differs from one version to another, so only what is kept is held to.
-    assert few < pages / 10 and few <= usual
+    assert few <= pages / 5 and few <= usual

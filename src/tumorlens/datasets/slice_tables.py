@@ -28,7 +28,7 @@ _MS = re.compile(
     r"(?P<patient>(?:cs)?patient\d+)(?:_study\d+)?_(?P<sequence>FLAIR|T1|T1W|T1POST|T2|T2W)_ax(?P<slice>\d+)\.jpe?g"
 )
 _MS_SEQUENCES = {"FLAIR": "flair", "T1": "t1", "T1W": "t1", "T1POST": "t1c", "T2": "t2", "T2W": "t2"}
-_STRIPPED_ORIGINS = ("BraTS", "UTSW-Glioma", "OpenNeuro ds002748")
+_STRIPPED_ORIGINS = ("BraTS", "UTSW-Glioma", "OpenNeuro ds002748", "Pretreat-MetsToBrain")
 _STRIPPED_WORDS = ("skull removed", "skull-stripped")
 _NO_KIND = "Pretreat-MetsToBrain"
 _UNKNOWN_PEOPLE = "M4Raw"
@@ -77,7 +77,9 @@ def load_healthy(root: Path, report: Report = refuse) -> Collection:
 
 
 def load_ms(root: Path, report: Report = refuse) -> Collection:
-    """Slices of patients with multiple sclerosis and no tumor, whole heads, in several sequences.
+    """Slices of patients with multiple sclerosis and no tumor, in several sequences.
+
+    Whole heads, but for those of ``cspatient``, which are skull-stripped (seen by eye).
 
     Raises:
         DatasetError: there is no such picture.
@@ -95,7 +97,7 @@ def load_ms(root: Path, report: Report = refuse) -> Collection:
                 group=found["patient"],
                 sequence=_MS_SEQUENCES[found["sequence"]],
                 source="open_ms_data",
-                stripped=False,
+                stripped=found["patient"].startswith("cspatient"),
                 slice_index=int(found["slice"]),
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import struct
 import zipfile
@@ -86,8 +87,10 @@ class Unpacker:
                 for info in files:
                     if not _is_clutter(info.orig_filename):
                         self._take_or_refuse(archive, info)
-        except DAMAGE as error:
+        except (*DAMAGE, OSError) as error:
             self.discard()
+            if not _is_damage(error):
+                raise
             raise ProblemError(
                 "unreadable", f"This ZIP archive is damaged ({type(error).__name__}): make it again."
             ) from error
@@ -133,7 +136,9 @@ class Unpacker:
             return
         try:
             self._take(archive, info)
-        except DAMAGE as error:
+        except (*DAMAGE, OSError) as error:
+            if not _is_damage(error):
+                raise
             why = f"This file of the ZIP archive is damaged ({type(error).__name__}): make the archive again."
             self.refused.append((shown, problem("unreadable", why)))
 
@@ -170,6 +175,11 @@ class Unpacker:
                 f"This ZIP archive inflates to more than {MAX_RATIO} times its size, as scans never do: "
                 "send the files themselves.",
             )
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether the archive is to blame: of what the system refuses, only a seek to where nothing can be."""
+    return not isinstance(error, OSError) or error.errno == errno.EINVAL
 
 
 def member_name(raw: str) -> str:

@@ -110,6 +110,14 @@ def test_a_source_left_out_teaches_nothing_and_is_answered(
     assert np.allclose([one.probability for one in kept], [one.probability for one in rows], atol=1e-5)
 
 
+def test_what_matches_nothing_is_refused_before_training(
+    collections: Path, recipe: ReaderRecipe, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="matches no slice"):
+        leave_out(recipe, parse_left_out("more:NOBODY*"), collections, tmp_path)
+    assert not (tmp_path / "more-NOBODY").exists()
+
+
 def test_what_cannot_be_left_out_is_refused(recipe: ReaderRecipe) -> None:
     with pytest.raises(UsageError, match="name a collection"):
         parse_left_out(" + ")

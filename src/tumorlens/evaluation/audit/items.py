@@ -105,7 +105,7 @@ def _published(root: Path, known: str | None) -> Collection | None:
     if known is None or known not in CATALOGUE:
         return None
     collection = load_collection(known, root)
-    return collection if any(record.group is not None for record in collection) else None
+    return collection if any(record.group is not None or record.source for record in collection) else None
 
 
 def _from_collection(collection: Collection) -> Listing:

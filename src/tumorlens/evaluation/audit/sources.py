@@ -76,8 +76,8 @@ class SourceCheck:
         for probe in self.probes:
             if probe.balanced_accuracy - probe.chance > EASY:
                 lines.append(
-                    f"Background, border, histogram and frequencies alone tell the {probe.asked} of "
-                    f"{100 * probe.balanced_accuracy:.0f} % of the images (by chance {100 * probe.chance:.0f} %)."
+                    f"Background, border, histogram and frequencies alone tell the {probe.asked}: mean recall "
+                    f"{100 * probe.balanced_accuracy:.0f} %, by chance {100 * probe.chance:.0f} %."
                 )
         return lines
 
@@ -166,9 +166,12 @@ def _probe(asked: str, table: NDArray[np.float64], values: NDArray[np.str_], gro
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    names, truth = np.unique(values, return_inverse=True)
-    fewest = min((len(np.unique(groups[truth == one])) for one in range(len(names))), default=0)
-    if len(names) < 2 or fewest < _FEWEST:
+    # Answers with few groups cannot be cross-validated: the rest are told apart without them.
+    kept = [name for name in np.unique(values) if len(np.unique(groups[values == name])) >= _FEWEST]
+    rows = np.isin(values, kept)
+    table, groups = table[rows], groups[rows]
+    names, truth = np.unique(values[rows], return_inverse=True)
+    if len(names) < 2:
         return None
     said = np.zeros_like(truth)
     for fit, judge in StratifiedGroupKFold(5, shuffle=True, random_state=0).split(table, truth, groups):

@@ -92,6 +92,7 @@ def leave_out(
 
     Raises:
         RecipeError: it cannot be left out.
+        UsageError: it names no slice.
         DatasetError: a collection is missing.
         TrainingError: training failed.
         OutputError: a file cannot be written.
@@ -102,6 +103,11 @@ def leave_out(
     if answers.is_file():
         RunFolder(folder).start(smaller, resume=True)
         return read_detections(answers)
+    if not any(_left_records(source, left, data) for source in recipe.sources):
+        raise UsageError(
+            f"--leave-out {'+'.join(left.parts)} matches no slice: name a collection, or COLLECTION:PATTERN with a "
+            "pattern of ORIGIN/SEQUENCE/PERSON."
+        )
     told(f"{left.name}: training without {', '.join(left.parts)}")
     run = train_reader(smaller, data, folder, resume=RunFolder(folder).last.is_file(), cache=cache)
     analyzer = Analyzer(classifier=run.export, gate=False)
