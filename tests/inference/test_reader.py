@@ -302,3 +302,10 @@ def test_a_boundless_interval_ends_at_the_head_and_is_said_to_be_unsure(tmp_path
     assert found.area_interval is not None and found.mask is not None
     assert found.area_interval.total.px[1] == pytest.approx(head_area(pixels), rel=0.05)
     assert [one.startswith(UNSURE_OUTLINE) for one in found.warnings] == [True]
+
+
+def test_a_look_may_be_outlined_by_the_segmenter_that_ships(tmp_path: Path) -> None:
+    found = analyzer(tmp_path / "one", segmented=("t2",)).analyze(scan())
+    assert [one.task for one in found.models] == ["reading", "segmentation"]
+    other = analyzer(tmp_path / "other", segmented=("t1c",)).analyze(scan())
+    assert [one.task for one in other.models] == ["reading"] and other.regions

@@ -73,8 +73,8 @@ class Analyzer:
 
     Args:
         classifier: folder of a classifier or of a reader; ``None`` for the reader that ships.
-        segmenter: folder of a segmenter, which outlines in the reader's place; ``None`` for the reader itself, or
-            beside a classifier for the segmenter that ships.
+        segmenter: folder of a segmenter, which outlines in the reader's place; ``None`` for the reader itself (and the
+            segmenter that ships where the reader's manifest says so), or beside a classifier for the one that ships.
         threads: processor threads of one model run; 0 lets ONNX Runtime choose.
         gate: model folder; ``None`` for the one that ships, ``False`` to ask none.
 
@@ -100,7 +100,10 @@ class Analyzer:
         else:
             self.classifier = open_classifier(folder, threads)
         self.segmenter: Segmenter | None = None
-        if segmenter is not None or self.reader is None:
+        self.segmented: tuple[str, ...] | None = None
+        if segmenter is None and self.reader is not None:
+            self.segmented = self.reader.rules.segmented
+        if segmenter is not None or self.reader is None or self.segmented:
             chosen = segmenter or shipped_model(DEFAULT_SEGMENTER)
             self.segmenter = Segmenter(open_session(chosen, "segmentation", threads))
 
@@ -111,12 +114,17 @@ class Analyzer:
         assert named is not None
         return named.manifest
 
-    @property
-    def outlining(self) -> Manifest:
-        """Manifest of what says where it is."""
-        outlined = self.segmenter or self.reader
-        assert outlined is not None
-        return outlined.manifest
+    def outlining(self, reading: Reading | None) -> Manifest:
+        """Manifest of what says where it is, in a slice that was read so."""
+        if self.segmenter is not None and self._asks_segmenter(reading):
+            return self.segmenter.manifest
+        assert self.reader is not None
+        return self.reader.manifest
+
+    def _asks_segmenter(self, reading: Reading | None) -> bool:
+        if self.segmenter is None:
+            return False
+        return reading is None or self.segmented is None or reading.sequence in self.segmented
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
@@ -165,8 +173,9 @@ class Analyzer:
         times.append(time.perf_counter())
         positive = [at for at, one in answers.items() if one.label != TumorClass.NO_TUMOR]
         outlines = {at: readings[at].outline for at in positive if at in readings}
-        if positive and self.segmenter is not None:
-            outlines = dict(zip(positive, self.segmenter.outline([scans[at] for at in positive]), strict=True))
+        asked = [at for at in positive if self._asks_segmenter(readings.get(at))]
+        if asked and self.segmenter is not None:
+            outlines |= dict(zip(asked, self.segmenter.outline([scans[at] for at in asked]), strict=True))
         times.append(time.perf_counter())
         spent = [after - before for before, after in itertools.pairwise(times)]
         share = {
@@ -209,7 +218,7 @@ class Analyzer:
         regions = () if mask is None else measure_mask(mask, scan.spacing_mm)
         possible, coverage = self._possible(read)
         most = head_area(scan.pixels) if regions else inf
-        interval = area_bounds(self.outlining.area_interval, regions, spread, most)
+        interval = area_bounds(self.outlining(read.reading).area_interval, regions, spread, most)
         return Analysis(
             scan=scan,
             label=None if answer is None else answer.label,
@@ -243,7 +252,7 @@ class Analyzer:
         used = [] if self.gate is None else [self.gate.manifest]
         if read.answer is not None:
             used.append(self.naming)
-        if read.mask is not None and self.segmenter is not None:
+        if read.mask is not None and self.segmenter is not None and self._asks_segmenter(read.reading):
             used.append(self.segmenter.manifest)
         return used
 

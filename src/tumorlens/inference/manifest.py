@@ -142,6 +142,8 @@ class ReadingRules(_Part):
         unlike_threshold: a slice whose ``unlike`` is above this is unlike those that the reader knows.
         views: views of a slice whose answers are averaged.
         turns_when_doubtful: whether quarter turns are asked too, in all views, where ``doubt`` holds.
+        segmented: sequences that a slice may look like whose outline is the segmenter's that ships, which does better
+            there; the others are outlined by the reader itself.
         fitted_on: which slices chose all this, in words.
         known: how it did on scans of each look.
     """
@@ -158,6 +160,7 @@ class ReadingRules(_Part):
     unlike_threshold: float | None = None
     views: tuple[Literal["identity", "mirror"], ...] = ("identity",)
     turns_when_doubtful: bool = False
+    segmented: tuple[Literal["t1", "t1c", "t2", "flair"], ...] = ()
     fitted_on: str = ""
     known: tuple[KnownLook, ...] = ()
 
