@@ -18,6 +18,7 @@ from tumorlens.inference.manifest import CARD_FILE, MODEL_FILE, Metric, read_man
 from tumorlens.training.reader.finalize import SPECIFICITY, write_manifest
 from tumorlens.training.reader.leave_out import ANSWERS
 from tumorlens.training.reader.left_out import known_looks, rules_of_left_out
+from tumorlens.training.recipe import load_any_recipe
 
 SHOWN = ("sensitivity", "specificity", "auroc", "ece", "wrong_silent", "dice")
 
@@ -55,10 +56,11 @@ def main() -> None:
             )
     # Outlines of T1 with contrast are better from the segmenter beside it: mean Dice of validation slices of figshare.
     rules = rules.model_copy(update={"segmented": ("t1c",)})
+    limits = load_any_recipe(manifest.training.recipe).limits
     folder = given.weights / manifest.name
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(given.run / "export" / MODEL_FILE, folder / MODEL_FILE)
-    write_manifest(folder, manifest.model_copy(update={"reading": rules, "metrics": tuple(found)}))
+    write_manifest(folder, manifest.model_copy(update={"reading": rules, "metrics": tuple(found), "limits": limits}))
     print(f"{folder / CARD_FILE}: threshold {rules.tumor_threshold}, doubt {rules.doubt}, looks {len(rules.known)}")
 
 

@@ -305,7 +305,7 @@ def test_a_boundless_interval_ends_at_the_head_and_is_said_to_be_unsure(tmp_path
 
 
 def test_a_look_may_be_outlined_by_the_segmenter_that_ships(tmp_path: Path) -> None:
-    found = analyzer(tmp_path / "one", segmented=("t2",)).analyze(scan())
+    found = answered(tmp_path / "one", rules={"segmented": ("t2",)})
     assert [one.task for one in found.models] == ["reading", "segmentation"]
-    other = analyzer(tmp_path / "other", segmented=("t1c",)).analyze(scan())
+    other = answered(tmp_path / "other", rules={"segmented": ("t1c",)})
     assert [one.task for one in other.models] == ["reading"] and other.regions

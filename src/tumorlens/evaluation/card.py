@@ -164,6 +164,14 @@ def _chosen(manifest: Manifest) -> str:
     averaged = " Probabilities are averaged over the image and its mirror image." if manifest.flip_average else ""
     if manifest.task == "classification":
         return f"The validation part chose the checkpoint and the temperature {manifest.temperature:.3f}.{averaged}"
+    if manifest.reading is not None:
+        rules = manifest.reading
+        elsewhere = f" Outlines of {', '.join(rules.segmented)} are the segmenter's." if rules.segmented else ""
+        return (
+            f"No epoch was chosen. Chosen on {rules.fitted_on}: a tumor from a probability of "
+            f"{rules.tumor_threshold:.2f}, in doubt from {rules.doubt[0]:.2f} to {rules.doubt[1]:.2f}, a kind from "
+            f"{rules.kind_threshold:.2f}, a pixel from {rules.mask_threshold:.2f}.{elsewhere}"
+        )
     return (
         f"The validation part chose the checkpoint, the threshold {manifest.threshold:.2f} and the smallest region, "
         f"{manifest.min_region_fraction:.4f} of the head's box.{averaged}"
