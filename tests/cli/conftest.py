@@ -9,7 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from made_models import write_reader
 from typer.testing import CliRunner
 
 from tumorlens.cli.main import app
@@ -150,6 +149,8 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> Cal
     ) -> Path:
         target = tmp_path / f"weights{len(list(tmp_path.glob('weights*')))}"
         if reader is not None:
+            from made_models import write_reader  # needs onnx: such tests carry the mark extra_train
+
             write_reader(target / DEFAULT_READER, **reader)
         for folder in (path.parent for path in source.glob("*/manifest.json") if path.parent.name != DEFAULT_READER):
             copy = target / folder.name

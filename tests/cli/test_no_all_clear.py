@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.extra_train
+
 LOOK = {
     "sequence": "t2",
     "stripped": False,

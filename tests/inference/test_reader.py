@@ -22,6 +22,8 @@ from tumorlens.preprocessing import Preprocessing
 from tumorlens.preprocessing.content import head_area
 from tumorlens.scan import Scan
 
+pytestmark = pytest.mark.extra_train
+
 RULES = ReadingRules(kinds=CLASSES[:3], tumor_threshold=0.5, doubt=(0.2, 0.8), kind_threshold=0.1)
 SPOT = np.full((SIDE, SIDE), 20.0, np.float32)
 SPOT[0, 0], SPOT[8:16, 8:20] = 0.0, 100.0
