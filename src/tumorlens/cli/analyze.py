@@ -28,14 +28,21 @@ Examples:
   tumorlens analyze scan.dcm
   tumorlens analyze scans/ --out results
   tumorlens analyze "scans/**/*.png" --spacing 0.49,0.49 --out results
+  tumorlens analyze brain.nii.gz --out results
   tumorlens analyze brain.nii.gz --slice 80 --json
 
 \b
 Files in --out, NAME being the path below the input with its suffix:
   NAME.json          the answer (tumorlens schema; docs/json.md)
-  NAME.overlay.png   the slice with the tumor outlined in green
+  NAME.overlay.png   the slice with the tumor outlined in green; of a volume
+                     the largest slice of each lesion
   NAME.mask.png      the tumor in white; none for no tumor
   summary.csv        one row per scan, where there are several
+Of a volume, instead of NAME.mask.png:
+  NAME.mask.nii.gz   the tumor, on the grid of the file itself
+  NAME.montage.png   slices, outlined
+  NAME.planes.png    three planes through the largest lesion
+  NAME.html          a page that scrolls through the slices, offline
 
 \b
 A scan is skipped if its outputs answer the same question: same content of the
@@ -59,7 +66,7 @@ def analyze(
         str | None, typer.Option(metavar="ROW,COL", help="Pixel spacing in mm, where the file states none or errs.")
     ] = None,
     slice: Annotated[
-        int | None, typer.Option(metavar="K", min=0, help="Slice of a volume, from 0; the middle one by default.")
+        int | None, typer.Option(metavar="K", min=0, help="One slice of a volume, from 0; the whole volume by default.")
     ] = None,
     volume: Annotated[
         int | None,

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from tumorlens.cli.text import well_formed
 from tumorlens.errors import OutputError
-from tumorlens.io import Found, atomic_writer, encode_png, mask_png
+from tumorlens.io import Found, atomic_writer
 from tumorlens.io.discover import SCAN_SUFFIXES
 
 if TYPE_CHECKING:
     from tumorlens.inference import Analysis, Manifest
     from tumorlens.inference.document import AnalysisDocument
+    from tumorlens.writers import Writer
 
 _REMEDY = "pass --overwrite to replace it, or choose another --out"
 
@@ -75,21 +76,15 @@ class Outputs:
         """The document."""
         return self._with(".json")
 
-    @property
-    def overlay(self) -> Path:
-        """The scan with the tumor outlined."""
-        return self._with(".overlay.png")
-
-    @property
-    def mask(self) -> Path:
-        """The mask, black and white."""
-        return self._with(".mask.png")
+    def of(self, writer: Writer) -> Path:
+        """The file of one writer."""
+        return self._with(writer.ending)
 
     def _with(self, ending: str) -> Path:
         return self.base.with_name(self.base.name + ending)
 
     def write(self, analysis: Analysis, document: str, *, overwrite: bool) -> None:
-        """Write all files of a scan, or none.
+        """Write all files of a scan, or none: the document and what :data:`tumorlens.writers.WRITERS` make of it.
 
         The document takes its name last and an old one loses it first, so that a document never lies beside pictures
         of another answer. Pictures without a document are left by a run that was killed: they are replaced if this
@@ -98,21 +93,24 @@ class Outputs:
         Raises:
             OutputError: a file cannot be written, or is there and may not be replaced.
         """
-        pictures = {} if analysis.label is None else {self.overlay: encode_png(analysis.overlay())}
-        if analysis.mask is not None:
-            pictures[self.mask] = mask_png(analysis.mask)
+        from tumorlens.inference.document import AnalysisDocument
+        from tumorlens.writers import WRITERS
+
+        wanted = AnalysisDocument.model_validate_json(document)
+        files = {self.of(one): one.content(analysis) for one in WRITERS if one.belongs(wanted)}
+        others = {self.of(one) for one in WRITERS} - files.keys()
         if not overwrite:
-            for path in (self.overlay, self.mask):
-                if path.exists() and not _holds(path, pictures.get(path)):
+            for path in sorted({*files, *others}):
+                if path.exists() and not _holds(path, files.get(path)):
                     raise OutputError(f"'{path}' exists and is not from this analysis: {_REMEDY}.")
         make_folder(self.base.parent)
         with ExitStack() as stack:
             # What is entered first is closed, and so named, last.
-            for path, content in {self.json: document.encode() + b"\n", **pictures}.items():
+            for path, content in {self.json: document.encode() + b"\n", **files}.items():
                 file = stack.enter_context(atomic_writer(path))
                 file.write(content)
                 file.flush()
-            for stale in (self.json, *({self.overlay, self.mask} - pictures.keys())):
+            for stale in (self.json, *others):
                 stale.unlink(missing_ok=True)
 
 
@@ -147,7 +145,7 @@ class Request:
 
     Attributes:
         spacing_mm: spacing stated by the user, or ``None``.
-        slice_index: slice asked for by the user, or ``None`` for the middle one.
+        slice_index: slice asked for by the user, or ``None`` for the whole volume.
         models: manifests of the gate, and of the reader or the classifier and the segmenter, as they are asked.
         gate: whether the gate may refuse the scan.
     """
@@ -162,34 +160,39 @@ class Request:
         from tumorlens._version import __version__
         from tumorlens.inference.document import rounded
 
-        stated = document.spacing_mm if document.spacing_source == "user" else None
+        by_user = document.spacing_mm if document.spacing_source == "user" else None
         wanted = None if self.spacing_mm is None else tuple(rounded(list(self.spacing_mm)))
         if document.source.sha256 != sha256:
             return "another content of the scan"
-        if [(one.id, one.sha256) for one in document.models] != [(one.id, one.sha256) for one in self._used(document)]:
+        stated = [(one.id, one.sha256) for one in document.models]
+        if stated not in ([(one.id, one.sha256) for one in used] for used in self._used(document)):
             return "other models"
         if document.reason is not None and self.gate != (document.status == "refused"):
             return "a run without --no-gate" if document.status == "refused" else "a run with --no-gate"
-        if stated != wanted:
+        if by_user != wanted:
             return "another --spacing"
         if not self._is_slice(document):
             return "another --slice"
         return None if document.tumorlens == __version__ else "another version of tumorlens"
 
-    def _used(self, document: AnalysisDocument) -> list[Manifest]:
-        """The models that would have been asked for such an answer."""
+    def _used(self, document: AnalysisDocument) -> list[list[Manifest]]:
+        """The models that would have been asked for such an answer: a reader may outline alone, or leave it."""
         from tumorlens.labels import TumorClass
 
-        asked = {"gate"} if document.status == "refused" else {"gate", "reading", "classification"}
-        if document.status == "answered" and document.label != TumorClass.NO_TUMOR:
-            asked.add("segmentation")
-        return [one for one in self.models if one.task in asked]
+        if document.status == "refused":
+            return [[one for one in self.models if one.task == "gate"]]
+        named = [one for one in self.models if one.task != "segmentation"]
+        if document.label == TumorClass.NO_TUMOR:
+            return [named]
+        alone = [named] if any(one.task == "reading" for one in named) else []
+        return [list(self.models), *alone]
 
     def _is_slice(self, document: AnalysisDocument) -> bool:
         if document.slice is None:
             return self.slice_index in (None, 0)
-        wanted = document.slice.count // 2 if self.slice_index is None else self.slice_index
-        return document.slice.index == wanted
+        if self.slice_index is None:
+            return document.volume is not None or document.slice.count == 1
+        return document.volume is None and document.slice.index == self.slice_index
 
 
 def existing_answer(outputs: Outputs, request: Request, sha256: str) -> AnalysisDocument:
@@ -209,10 +212,10 @@ def existing_answer(outputs: Outputs, request: Request, sha256: str) -> Analysis
     difference = request.difference(document, sha256)
     if difference is not None:
         raise OutputError(f"'{outputs.json}' exists and is from {difference}: {_REMEDY}.")
-    for picture, wanted in (
-        (outputs.overlay, document.status == "answered"),
-        (outputs.mask, document.mask is not None),
-    ):
+    from tumorlens.writers import WRITERS
+
+    for writer in WRITERS:
+        picture, wanted = outputs.of(writer), writer.belongs(document)
         if picture.exists() != wanted:
             lack = "is missing beside its document" if wanted else "does not belong to its document"
             raise OutputError(f"'{picture}' {lack}: pass --overwrite to make the outputs of this scan again.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from tumorlens.errors import TumorlensError
 from tumorlens.inference.areas import AreaBoundsOfMask
 from tumorlens.inference.document import NOTICE, SCHEMA_VERSION, AnalysisDocument, rounded
 from tumorlens.inference.findings import UNLIKE, Findings, looked_for
+from tumorlens.inference.volume_reading import SliceReading, Whole
 from tumorlens.io import draw_overlay
 from tumorlens.labels import TumorClass, UnknownTumor, label_title
 from tumorlens.measurement import Region
@@ -21,6 +22,7 @@ from tumorlens.scan import Slice
 REFUSED = "This does not look like a slice of a brain MRI, so it was not read."
 UNCERTAIN_KIND = "The kind of this tumor cannot be told from this slice."
 _IS_UNLIKE = "this scan is unlike those that the model knows"
+NO_OUTLINE = "A tumor is suspected, but none is outlined: look at the scan yourself."
 OVERRIDDEN = "This does not look like a slice of a brain MRI, and was read all the same, as asked."
 
 
@@ -35,7 +37,7 @@ class ModelReference:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What was found in one slice. Research use, not a medical device.
+    """What was found in one slice, or in a volume. Research use, not a medical device.
 
     Attributes:
         scan: the slice that was analyzed, ``pixels`` ``[rows, cols]``.
@@ -59,6 +61,8 @@ class Analysis:
         coverage: share of images whose prediction set holds the true class.
         area_interval: how far the areas may be off; ``None`` where nothing is outlined or nobody measured it.
         findings: what a reader says beyond the label; ``None`` where refused, or where a classifier answered.
+        whole: what was found in the volume, whose answer this is; ``scan``, ``mask`` and ``regions`` are then of the
+            slice that shows most of it. ``None`` for a picture, or one slice.
     """
 
     scan: Slice
@@ -78,6 +82,7 @@ class Analysis:
     coverage: float | None = None
     area_interval: AreaBoundsOfMask | None = None
     findings: Findings | None = None
+    whole: Whole | None = None
 
     @property
     def status(self) -> Literal["answered", "refused"]:
@@ -139,7 +144,7 @@ class Analysis:
         """
         if self.label is None or not (self.label == TumorClass.NO_TUMOR or self.is_unlike):
             return None
-        return looked_for(tuple(self.probabilities), self.findings)
+        return looked_for(tuple(self.probabilities), self.findings, volume=self.whole is not None)
 
     def overlay(self, scale: int = 1) -> NDArray[np.uint8]:
         """The slice with the tumor outlined in green, RGB uint8 ``[rows * scale, cols * scale, 3]``.
@@ -184,12 +189,31 @@ class Analysis:
             "regions": [region.to_dict() for region in self.regions],
             "area_interval": None if self.area_interval is None else self.area_interval.to_dict(),
             "mask": None if self.mask is None else run_lengths(self.mask),
+            "slices": self._slices(),
+            "volume": None if self.whole is None else self._volume(self.whole),
             "models": [{"id": one.id, "task": one.task, "sha256": one.sha256} for one in self.models],
             "warnings": list(self.warnings),
             "timings_s": dict(self.timings or {}),
         }
         found: dict[str, Any] = rounded(values)
         return found
+
+    def _slices(self) -> list[dict[str, Any]]:
+        if self.whole is not None:
+            return [asdict(one) for one in self.whole.readings]
+        none = self.probabilities.get(TumorClass.NO_TUMOR)
+        alone = None if none is None else 1 - none
+        area = sum(one.area_px for one in self.regions)
+        status = "refused" if self.label is None else "read"
+        return [asdict(SliceReading(self.slice_index or 0, status, self.gate_score, alone, None, area))]
+
+    def _volume(self, whole: Whole) -> dict[str, Any]:
+        return {
+            **whole.to_dict(),
+            "slice_mm": self.scan.scan.slice_mm,
+            "lesions": [one.to_dict() for one in whole.bodies],
+            "mask": None if whole.mask is None else run_lengths(whole.mask),
+        }
 
     def to_json(self, indent: int | None = None) -> str:
         """The versioned document as JSON; see ``docs/json.md`` and ``tumorlens schema``."""
@@ -210,7 +234,7 @@ class Failure:
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    """Run-length code of a mask ``[rows, cols]``: lengths along rows, background first."""
+    """Run-length code of a mask ``[rows, cols]`` or ``[slices, rows, cols]``: lengths along rows, background first."""
     flat = np.concatenate([[False], mask.ravel(), [False]])
     changes = np.flatnonzero(flat[1:] != flat[:-1])
     edges = np.concatenate([[0], changes, [mask.size]])

@@ -7,7 +7,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import InputError, InvalidScanError, TumorlensError, UsageError
-from tumorlens.inference.analysis import OVERRIDDEN, Analysis, Failure, ModelReference
+from tumorlens.inference.analysis import NO_OUTLINE, OVERRIDDEN, Analysis, Failure, ModelReference
 from tumorlens.inference.areas import AreaBoundsOfMask, area_bounds
 from tumorlens.inference.classifier import Classification, ClassifiesSlices, open_classifier, prediction_set
 from tumorlens.inference.findings import findings_of
@@ -32,6 +32,7 @@ from tumorlens.inference.shipped import (
     default_model,
     shipped_model,
 )
+from tumorlens.inference.volume import volume_analysis
 from tumorlens.io import read_scan
 from tumorlens.io.limits import check_picture
 from tumorlens.labels import TumorClass
@@ -41,7 +42,6 @@ from tumorlens.scan import Scan, Slice, Source
 
 ScanLike = str | os.PathLike[str] | NDArray[Any] | Scan | Slice
 BATCH_SIZE = 8
-NO_OUTLINE = "A tumor is suspected, but none is outlined: look at the scan yourself."
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +142,21 @@ class Analyzer:
     ) -> Analysis:
         """Analyze one scan; see :func:`analyze`."""
         started = time.perf_counter()
-        prepared = open_slice(scan, spacing_mm, slice)
+        given = scan if isinstance(scan, Slice) else _to_scan(scan)
+        if isinstance(given, Scan) and len(given.pixels) > 1 and slice is None:
+            whole = given if spacing_mm is None else _respaced(given, spacing_mm)
+            return self._volume(whole, time.perf_counter() - started, gate)
+        prepared = open_slice(given, spacing_mm, slice)
         return self._answers([prepared], time.perf_counter() - started, gate)[0]
+
+    def analyze_slice(self, scan: Slice, *, gate: bool = True) -> Analysis:
+        """Analyze one slice of a volume that is open."""
+        return self._answers([open_slice(scan)], 0.0, gate)[0]
+
+    def _volume(self, scan: Scan, reading_s: float, refuse: bool) -> Analysis:
+        started = time.perf_counter()
+        found = volume_analysis(self, scan, refuse=refuse)
+        return replace(found, timings={"read": reading_s, "volume": time.perf_counter() - started})
 
     def analyze_many(
         self,
@@ -156,9 +169,19 @@ class Analyzer:
         for batch in _batched(scans):
             started = time.perf_counter()
             opened = [_opened_or_failure(one, spacing_mm, slice) for one in batch]
-            good = [one for one in opened if not isinstance(one, Failure)]
+            good = [one for one in opened if isinstance(one, _Slice)]
             answers = iter(self._answers(good, time.perf_counter() - started, gate) if good else [])
-            yield from (one if isinstance(one, Failure) else next(answers) for one in opened)
+            for one in opened:
+                if isinstance(one, Scan):
+                    yield self._volume_or_failure(one, gate)
+                else:
+                    yield one if isinstance(one, Failure) else next(answers)
+
+    def _volume_or_failure(self, scan: Scan, refuse: bool) -> Analysis | Failure:
+        try:
+            return self._volume(scan, 0.0, refuse)
+        except TumorlensError as error:
+            return Failure(scan.source.path or f"array of shape {scan.shape}", error)
 
     def _answers(self, opened: Sequence[_Slice], reading_s: float, refuse: bool) -> list[Analysis]:
         """Gate, classes and outlines of some slices, each step in one batch; ``refuse`` lets the gate have its way."""
@@ -279,13 +302,17 @@ def open_slice(scan: ScanLike, spacing_mm: tuple[float, float] | None = None, in
     whole = flat.scan
     chosen = flat.index if whole.is_volume else None
     if spacing_mm is not None:
-        try:
-            flat = flat.with_spacing(spacing_mm)
-        except InvalidScanError as error:
-            raise UsageError(str(error)) from error
+        flat = Slice(_respaced(whole, spacing_mm), flat.index)
     if flat.pixels.min() == flat.pixels.max():
         raise InputError("Every pixel of this slice has the same value, so there is nothing to read: choose another.")
     return _Slice(flat, chosen, len(whole.pixels))
+
+
+def _respaced(scan: Scan, spacing_mm: tuple[float, float]) -> Scan:
+    try:
+        return scan.with_spacing(spacing_mm)
+    except InvalidScanError as error:
+        raise UsageError(str(error)) from error
 
 
 def _to_scan(given: ScanLike) -> Scan:
@@ -308,9 +335,15 @@ def _to_scan(given: ScanLike) -> Scan:
     return scan
 
 
-def _opened_or_failure(scan: ScanLike, spacing_mm: tuple[float, float] | None, index: int | None) -> _Slice | Failure:
+def _opened_or_failure(
+    scan: ScanLike, spacing_mm: tuple[float, float] | None, index: int | None
+) -> _Slice | Scan | Failure:
+    """One slice, or a volume that is to be answered as a whole."""
     try:
-        return open_slice(scan, spacing_mm, index)
+        given = scan if isinstance(scan, Slice) else _to_scan(scan)
+        if isinstance(given, Scan) and len(given.pixels) > 1 and index is None:
+            return given if spacing_mm is None else _respaced(given, spacing_mm)
+        return open_slice(given, spacing_mm, index)
     except TumorlensError as error:
         if isinstance(scan, str | os.PathLike):
             return Failure(os.fspath(scan), error)
@@ -333,13 +366,13 @@ def default_analyzer() -> Analyzer:
 def analyze(
     scan: ScanLike, spacing_mm: tuple[float, float] | None = None, slice: int | None = None, gate: bool = True
 ) -> Analysis:
-    """Say what a brain MRI slice shows, with the models that ship. Research use, not a medical device.
+    """Say what a brain MRI, a slice or a volume, shows, with the models that ship. Research use, not a medical device.
 
     Args:
         scan: path of a PNG, JPEG, BMP, TIFF, DICOM, NIfTI or figshare ``.mat`` file; a grey array ``[rows, cols]`` or
             ``[slices, rows, cols]`` of any numeric type; or a :class:`Scan`.
         spacing_mm: ``(row, col)`` in millimetres where the file states none, or to overrule it.
-        slice: number of the slice of a volume, from 0; the middle one for ``None``.
+        slice: number of one slice of a volume, from 0, to read alone; the whole volume for ``None``.
         gate: whether to refuse what does not look like a slice of a brain MRI; ``False`` reads it all the same, with a
             warning.
 

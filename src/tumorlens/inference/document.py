@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tumorlens.inference.areas import is_unsure
 from tumorlens.scan import SpacingSource
 
-SCHEMA_VERSION = "3.0"
+SCHEMA_VERSION = "4.0"
 NOTICE = "Research use, not a medical device."
 DECIMALS = 6
 
@@ -51,6 +51,10 @@ class RegionDocument(_Part):
     circularity: float = Field(description="4 pi area / perimeter squared; 1 for a disc.")
     centroid: tuple[float, float] = Field(description="Mean (row, column) of the pixel centers.")
     bbox: tuple[int, int, int, int] = Field(description="Half-open [row0, col0, row1, col1].")
+    perpendicular_diameter_px: float | None = Field(
+        None, description="Longest chord at a right angle to the longest diameter; null in older documents."
+    )
+    perpendicular_diameter_mm: float | None = None
 
 
 class MaskDocument(_Part):
@@ -126,10 +130,50 @@ class FindingsDocument(_Part):
     known: KnownLookDocument | None = Field(description="Null where nobody measured scans like this one.")
 
 
-class AnalysisDocument(_Part):
-    """What tumorlens says about one slice."""
+class SliceReadingDocument(_Part):
+    """What was read from one slice."""
 
-    schema_version: Literal["3.0"]
+    index: int = Field(ge=0, description="Number of the slice, the first being 0.")
+    status: Literal["read", "refused"]
+    gate_score: float | None = Field(description="Probability that it is a slice of a brain MRI; null: none was asked.")
+    tumor_probability: float | None = Field(description="Of this slice alone; null where refused.")
+    voted_probability: float | None = Field(description="Of it and its neighbors, which decides; null for a picture.")
+    area_px: int = Field(description="Pixels of its outline.")
+
+
+class VolumeMaskDocument(_Part):
+    """The tumor's voxels as run lengths."""
+
+    encoding: Literal["rle-row-major"] = Field(
+        description="Lengths of alternating runs of background and tumor along rows, the first of background."
+    )
+    shape: tuple[int, int, int] = Field(description="Slices, rows and columns.")
+    counts: list[int]
+
+
+class VolumeIntervalDocument(_Part):
+    """Interval of the volume of all lesions."""
+
+    coverage: float = Field(gt=0, lt=1, description="Share of volumes whose true volume lies in such an interval.")
+    ml: tuple[float, float]
+
+
+class VolumeDocument(_Part):
+    """What was found in a volume; the document's label, probabilities and findings are the volume's."""
+
+    window: int = Field(ge=1, description="Slices that vote together.")
+    statement: str = Field(description="Which slices were read, and how they became one answer.")
+    slice_mm: float | None = Field(description="Distance of neighboring slices; null where unknown.")
+    volume_ml: float | None = Field(description="Of all lesions; null without lesions or geometry.")
+    volume_interval: VolumeIntervalDocument | None
+    lesions: list[dict[str, Any]] = Field(description="Largest first; see docs/measurements.md.")
+    mask: VolumeMaskDocument | None = Field(description="Null where no tumor is called, or where refused.")
+
+
+class AnalysisDocument(_Part):
+    """What tumorlens says about a slice or a volume."""
+
+    schema_version: Literal["4.0"]
     notice: str
     tumorlens: str = Field(description="Version of the package.")
     source: SourceDocument
@@ -162,6 +206,11 @@ class AnalysisDocument(_Part):
     regions: list[RegionDocument] = Field(description="Largest first; empty where there is no tumor.")
     area_interval: AreaIntervalDocument | None = Field(description="Null where nothing is outlined, or nobody knows.")
     mask: MaskDocument | None = Field(description="Null where the label is no_tumor, or the slice was refused.")
+    slices: list[SliceReadingDocument] = Field(description="Of every slice that was looked at, in order.")
+    volume: VolumeDocument | None = Field(
+        description="Null for a picture or a single slice. Otherwise slice, mask and regions are of the slice that "
+        "shows most of the tumor."
+    )
     models: list[ModelDocument]
     warnings: list[str]
     timings_s: dict[str, float] = Field(description="Seconds spent in each step; differ from run to run.")
@@ -187,21 +236,37 @@ def current_values(text: str | bytes) -> dict[str, Any]:
     """The values of a document of this or an earlier version, as the present version has them.
 
     Version 1.0 knew no gate, no prediction set and no interval of areas; 2.0 no reader's findings, and nothing of what
-    was looked for.
+    was looked for; 3.0 answered about one slice alone.
     """
     values: dict[str, Any] = json.loads(text)
     version = values.get("schema_version")
-    if version not in ("1.0", "2.0"):
+    if version not in ("1.0", "2.0", "3.0"):
         return values
-    merged = {**values, "looked_for": None, "findings": None, "schema_version": SCHEMA_VERSION}
+    merged = {**values, "schema_version": SCHEMA_VERSION}
+    if version != "3.0":
+        merged |= {"looked_for": None, "findings": None}
     if version == "1.0":
         merged |= {"status": "answered", "reason": None, "gate_score": None, "prediction_set": [], "trust": None}
         merged["area_interval"] = None
-    elif merged.get("area_interval") is not None:
+    elif version == "2.0" and merged.get("area_interval") is not None:
         measured = sum(one["area_px"] for one in merged["regions"])
         unsure = is_unsure(merged["area_interval"]["px"], measured)
         merged["area_interval"] = {**merged["area_interval"], "unsure": unsure}
+    merged |= {"slices": [_one_slice(merged)], "volume": None}
     return {name: merged[name] for name in AnalysisDocument.model_fields if name in merged}
+
+
+def _one_slice(values: dict[str, Any]) -> dict[str, Any]:
+    """The only slice of a document that knew no others."""
+    none = values["probabilities"].get("no_tumor")
+    return {
+        "index": 0 if values["slice"] is None else values["slice"]["index"],
+        "status": "refused" if values["status"] == "refused" else "read",
+        "gate_score": values["gate_score"],
+        "tumor_probability": None if none is None else round(1 - none, DECIMALS),
+        "voted_probability": None,
+        "area_px": sum(one["area_px"] for one in values["regions"]),
+    }
 
 
 def read_document(text: str | bytes) -> AnalysisDocument:

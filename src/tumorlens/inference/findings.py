@@ -79,16 +79,18 @@ def look_title(sequence: str | None, stripped: bool | None) -> str:
     return f"{words}, {head}" if head else words
 
 
-def looked_for(labels: Sequence[str], findings: Findings | None) -> str:
-    """What was looked for in a slice, and how often it is found in scans like this one.
+def looked_for(labels: Sequence[str], findings: Findings | None, *, volume: bool = False) -> str:
+    """What was looked for in a slice or a volume, and how often it is found in scans like this one.
 
     Args:
         labels: of all classes that the model can answer.
         findings: of a reader; ``None`` where a classifier answered, whose sensitivity nobody measured by look.
+        volume: whether all slices of a volume were read.
     """
     kinds = [label_title(one).lower() for one in labels if one != "no_tumor"]
     named = " and ".join([", ".join(kinds[:-1]), kinds[-1]] if len(kinds) > 1 else kinds)
-    asked = f"The model looked for {named} in this one slice, and for no other disease."
+    where = "the slices of this volume" if volume else "this one slice"
+    asked = f"The model looked for {named} in {where}, and for no other disease."
     return f"{asked} {NOT_MEASURED if findings is None else _sensitivity(findings)}"
 
 

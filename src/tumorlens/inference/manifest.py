@@ -125,6 +125,39 @@ class KnownLook(_Part):
     sources: tuple[str, ...] = ()
 
 
+class VolumeRules(_Part):
+    """How the slices of a volume become its answer; fitted on stacks of slices, as the slices' own rules are on slices.
+
+    Attributes:
+        scale: the probability of a tumor is the logistic function of ``scale * logit + bias``, the logit being the
+            strongest running median over the slices.
+        bias: see ``scale``.
+        threshold: a probability from this on is called a tumor.
+        doubt: between these probabilities both a tumor and none remain possible.
+        factors: the true volume lies between these multiples of the measured one, in ``factors_coverage`` of volumes;
+            ``None`` where nobody measured it.
+        factors_coverage: see ``factors``.
+        fitted_on: which stacks chose all this, in words.
+    """
+
+    scale: float = Field(default=1.0, gt=0)
+    bias: float = 0.0
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    doubt: tuple[float, float] = (0.5, 0.5)
+    factors: tuple[float, float] | None = None
+    factors_coverage: float = Field(default=0.9, gt=0, lt=1)
+    fitted_on: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> VolumeRules:
+        low, high = self.doubt
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"doubt {self.doubt} must rise within 0 to 1")
+        if self.factors is not None and not 0 < self.factors[0] <= 1 <= self.factors[1]:
+            raise ValueError(f"factors {self.factors} must lie on both sides of 1, and above 0")
+        return self
+
+
 class ReadingRules(_Part):
     """How a reader's outputs become an answer.
 
@@ -146,6 +179,7 @@ class ReadingRules(_Part):
             there; the others are outlined by the reader itself.
         fitted_on: which slices chose all this, in words.
         known: how it did on scans of each look.
+        volume: how the slices of a volume become its answer; ``None``: by the rules for slices.
     """
 
     kinds: tuple[str, ...] = Field(min_length=1)
@@ -163,6 +197,7 @@ class ReadingRules(_Part):
     segmented: tuple[Literal["t1", "t1c", "t2", "flair"], ...] = ()
     fitted_on: str = ""
     known: tuple[KnownLook, ...] = ()
+    volume: VolumeRules | None = None
 
     @model_validator(mode="after")
     def _check(self) -> ReadingRules:
@@ -172,6 +207,20 @@ class ReadingRules(_Part):
         if not self.views:
             raise ValueError("views name at least one")
         return self
+
+    @property
+    def for_volumes(self) -> ReadingRules:
+        """The rules as they stand for a volume."""
+        volume = self.volume
+        if volume is None:
+            return self
+        changed = {
+            "tumor_scale": volume.scale,
+            "tumor_bias": volume.bias,
+            "tumor_threshold": volume.threshold,
+            "doubt": volume.doubt,
+        }
+        return self.model_copy(update=changed)
 
     def look(self, sequence: str | None, stripped: bool | None) -> KnownLook | None:
         """The figures of the closest look: of this sequence and stripping, of this sequence, or of all.
