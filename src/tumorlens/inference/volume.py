@@ -94,9 +94,7 @@ def volume_analysis(models: AnswersSlices, scan: Scan, *, refuse: bool = True) -
     return _answered(models, scan, indices, seen, refuse)
 
 
-def _in_batches(
-    work: Callable[[Sequence[Slice]], list[_Answer]], scan: Scan, indices: Sequence[int]
-) -> list[_Answer]:
+def _in_batches(work: Callable[[Sequence[Slice]], list[_Answer]], scan: Scan, indices: Sequence[int]) -> list[_Answer]:
     """Answers about slices, in order; the batches are the same however many threads there are, and so the bytes."""
     batches = [indices[at : at + BATCH_SIZE] for at in range(0, len(indices), BATCH_SIZE)]
     with ThreadPoolExecutor(min(len(batches), os.cpu_count() or 1, 4)) as pool:
@@ -109,9 +107,7 @@ def _look(models: AnswersSlices, slices: Sequence[Slice], refuse: bool) -> list[
     gated: list[GateAnswer | None] = [None] * len(slices)
     if models.gate is not None:
         gated = list(models.gate(slices))
-    passed = [
-        at for at, one in enumerate(gated) if not flat[at] and (one is None or one.passed or not refuse)
-    ]
+    passed = [at for at, one in enumerate(gated) if not flat[at] and (one is None or one.passed or not refuse)]
     found = [_Seen(one) for one in gated]
     if not passed:
         return found
