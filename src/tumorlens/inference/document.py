@@ -51,6 +51,10 @@ class RegionDocument(_Part):
     circularity: float = Field(description="4 pi area / perimeter squared; 1 for a disc.")
     centroid: tuple[float, float] = Field(description="Mean (row, column) of the pixel centers.")
     bbox: tuple[int, int, int, int] = Field(description="Half-open [row0, col0, row1, col1].")
+    perpendicular_diameter_px: float | None = Field(
+        None, description="Longest chord at a right angle to the longest diameter; null in older documents."
+    )
+    perpendicular_diameter_mm: float | None = None
 
 
 class MaskDocument(_Part):
