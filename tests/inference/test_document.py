@@ -35,8 +35,10 @@ def test_documents_of_every_version_are_read(version: str) -> None:
     found = json.loads(read.model_dump_json())
     assert found["schema_version"] == SCHEMA_VERSION
     assert set(found) - set(old) == ADDED[version]
-    for name in set(old) - {"schema_version", "area_interval"}:
+    for name in set(old) - {"schema_version", "area_interval", "regions"}:
         assert found[name] == old[name]
+    for new, region in zip(found["regions"], old["regions"], strict=True):
+        assert {name: new[name] for name in region} == region
     if version != "3.0":
         assert (read.findings, read.looked_for, read.is_unlike, read.answer) == (None, None, False, old["label"])
     jsonschema.validate(found, json_schema(), cls=jsonschema.Draft202012Validator)

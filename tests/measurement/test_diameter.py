@@ -36,3 +36,21 @@ def test_discs_of_random_centers_are_less_than_a_pixel_too_long(spacing: tuple[f
     # Two pixel centers are less than 40 apart, and each edge's midpoint lies half a pixel further out at most.
     assert min(errors) > 0
     assert max(errors) < max(spacing)
+
+
+def test_the_perpendicular_of_a_bar_and_of_an_ellipse() -> None:
+    (bar,) = measure_mask(np.ones((1, 13), bool), (1, 1))
+    assert bar.perpendicular_diameter_px == bar.perpendicular_diameter_mm == 1
+    down, right = np.ogrid[-30:31, -50:51]
+    for spacing in ((1.0, 1.0), (2.0, 1.0)):
+        mask = (down * spacing[0] / 20) ** 2 + (right / 40) ** 2 < 1
+        (region,) = measure_mask(mask, spacing)
+        assert region.perpendicular_diameter_mm == pytest.approx(40, abs=1.5 * spacing[0])
+
+
+def test_the_perpendicular_is_a_chord_and_not_the_width() -> None:
+    mask = np.zeros((30, 60), bool)
+    mask[14:16, :] = True
+    mask[4:15, 5] = mask[15:26, 50] = True
+    (region,) = measure_mask(mask)
+    assert region.perpendicular_diameter_px is not None and region.perpendicular_diameter_px < region.height_px

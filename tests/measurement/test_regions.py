@@ -100,7 +100,7 @@ def test_single_pixel() -> None:
 def test_no_spacing_no_millimeters() -> None:
     values = _only(np.ones((3, 4), bool)).to_dict()
     assert [name for name, value in values.items() if value is None] == [
-        "area_mm2", "perimeter_mm", "width_mm", "height_mm", "longest_diameter_mm"
+        "area_mm2", "perimeter_mm", "width_mm", "height_mm", "longest_diameter_mm", "perpendicular_diameter_mm"
     ]  # fmt: skip
 
 

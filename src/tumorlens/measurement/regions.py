@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.errors import UsageError
 from tumorlens.measurement.boundary import Boundary, boundaries
 from tumorlens.measurement.components import Components, components
-from tumorlens.measurement.diameter import hull_of, longest_diameter
+from tumorlens.measurement.diameter import hull_of, longest_diameter, perpendicular_diameter
 from tumorlens.measurement.perimeter import perimeter, smoothed_outline
+from tumorlens.measurement.voxels import checked_spacing
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class Region:
         height_mm: the same in millimeters, from outer edge to outer edge.
         longest_diameter_px: maximal Feret diameter in pixels, between midpoints of pixel edges.
         longest_diameter_mm: the same in millimeters; with unequal spacing it may be another pair of points.
+        perpendicular_diameter_px: longest chord of the convex hull at a right angle to the longest diameter, in pixels;
+            ``None`` in regions of older documents.
+        perpendicular_diameter_mm: the same in millimeters, to the longest diameter in millimeters.
         circularity: 4 pi area / perimeter squared, above 0 and at most 1; of the ``_mm`` values where there are any.
         centroid: mean ``(row, col)`` of the pixel centers, in pixels; the first pixel is at 0, 0.
         bbox: half-open ``(row0, col0, row1, col1)`` in pixels.
@@ -50,6 +53,8 @@ class Region:
     circularity: float
     centroid: tuple[float, float]
     bbox: tuple[int, int, int, int]
+    perpendicular_diameter_px: float | None = None
+    perpendicular_diameter_mm: float | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The fields by name, of types that JSON has (``centroid`` and ``bbox`` as lists)."""
@@ -73,7 +78,7 @@ def measure_mask(
         UsageError: ``mask`` is not bool ``[rows, cols]``, ``spacing_mm`` is not two finite numbers above 0, or
             ``min_area_px`` is below 1.
     """
-    spacing = None if spacing_mm is None else _checked(spacing_mm)
+    spacing = None if spacing_mm is None else checked_spacing(spacing_mm)
     found = components(mask, min_area_px=min_area_px)
     return tuple(_measure(found, index, boundary, spacing) for index, boundary in enumerate(boundaries(found)))
 
@@ -105,16 +110,11 @@ def _measure(found: Components, index: int, boundary: Boundary, spacing: tuple[f
         circularity=circularity,
         centroid=(row, col),
         bbox=(row0, col0, row1, col1),
+        perpendicular_diameter_px=perpendicular_diameter(hull),
+        perpendicular_diameter_mm=None if spacing is None else perpendicular_diameter(hull, spacing),
     )
 
 
 def _circularity(area: float, perimeter: float) -> float:
     # The estimator keeps this at or below 1; min() takes off the last bit of floating-point rounding.
     return min(4 * math.pi * area / perimeter**2, 1.0)
-
-
-def _checked(spacing_mm: tuple[float, float]) -> tuple[float, float]:
-    values = tuple(float(value) for value in spacing_mm)
-    if len(values) != 2 or not all(math.isfinite(value) and value > 0 for value in values):
-        raise UsageError(f"The spacing is {spacing_mm}: give two finite numbers above 0, ROW,COL in millimeters.")
-    return values
