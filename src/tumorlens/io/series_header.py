@@ -40,12 +40,12 @@ class SeriesHeader:
 
 def header_of(path: Path) -> SeriesHeader | None:
     """The header of a classic image that says where it lies, or of a DICOMDIR; ``None`` for any other file."""
-    import pydicom
-
     try:
         with path.open("rb") as file:
             if sniff_format(file.read(HEAD_BYTES)) != "dicom":
                 return None
+            import pydicom
+
             file.seek(0)
             with pydicom.config.disable_value_validation():
                 dataset = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=list(_WANTED))
