@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tumorlens.errors import InvalidScanError, UsageError
 
-SpacingSource = Literal["dicom", "nifti", "mgz", "tiff", "user", "none"]
+SpacingSource = Literal["dicom", "nifti", "mgz", "nrrd", "metaimage", "tiff", "user", "none"]
 Plane = Literal["axial", "coronal", "sagittal"]
 
 _PLANES: tuple[Plane, Plane, Plane] = ("sagittal", "coronal", "axial")

@@ -199,9 +199,13 @@ def test_another_slice_of_a_volume_is_not_skipped(call, tmp_path: Path, head: np
     nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "v.nii.gz")
     out = tmp_path / "out"
     assert call("analyze", tmp_path / "v.nii.gz", "--out", out).code == 0
-    assert json.loads((out / "v.nii.gz.json").read_text())["slice"] == {"index": 2, "count": 5}
-    assert call("analyze", tmp_path / "v.nii.gz", "--out", out, "--slice", 2).code == 0
-    assert "another --slice" in call("analyze", tmp_path / "v.nii.gz", "--out", out, "--slice", 3).err
+    document = json.loads((out / "v.nii.gz.json").read_text())
+    assert document["slice"]["count"] == 5 and len(document["slices"]) == 5
+    assert "another --slice" in call("analyze", tmp_path / "v.nii.gz", "--out", out, "--slice", 2).err
+    assert call("analyze", tmp_path / "v.nii.gz", "--out", out, "--slice", 3, "--overwrite").code == 0
+    assert json.loads((out / "v.nii.gz.json").read_text())["slice"] == {"index": 3, "count": 5}
+    assert call("analyze", tmp_path / "v.nii.gz", "--out", out, "--slice", 3).code == 0
+    assert "another --slice" in call("analyze", tmp_path / "v.nii.gz", "--out", out).err
     result = call("analyze", tmp_path / "v.nii.gz", "--slice", 5)
     assert (result.code, "numbered 0 to 4" in result.err) == (2, True)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tumorlens.cli.measure import measure
-from tumorlens.errors import InputError, UnreadableFileError, UsageError
+from tumorlens.errors import InputError, LimitError, UnreadableFileError, UsageError
 
 
 def _bar() -> np.ndarray:
@@ -97,3 +97,34 @@ def test_a_volume_is_refused(tmp_path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "mask.nii.gz")
     with pytest.raises(InputError, match="volume of 3 slices"):
         measure(tmp_path / "mask.nii.gz", spacing=None, json=False)
+
+
+def test_a_mask_drawn_black_on_white_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    measure(_saved(tmp_path, 255 - _bar()), spacing=None, json=True)
+    (warning,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert "black on white" in warning
+    measure(_saved(tmp_path, 255 - _bar()), spacing=None)
+    assert "black on white" in capsys.readouterr().err
+    corner = _bar()
+    corner[:12, :15] = 255
+    measure(_saved(tmp_path, corner), spacing=None, json=True)
+    assert json.loads(capsys.readouterr().out)["warnings"] == []
+
+
+def test_one_volume_of_a_mask_is_measured_within_the_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import nibabel
+
+    masks = np.zeros((20, 20, 1, 2), np.uint8)
+    masks[5:9, 5:9, 0, 0] = 1
+    masks[5:7, 5:7, 0, 1] = 1
+    path = tmp_path / "mask.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(masks, np.eye(4)), path)
+    for volume, area in ((None, 16), (0, 16), (1, 4)):
+        measure(path, spacing=None, json=True, volume=volume)
+        document = json.loads(capsys.readouterr().out)
+        assert document["regions"][0]["area_px"] == area
+        assert any("2 volumes" in warning for warning in document["warnings"]) == (volume is None)
+    with pytest.raises(LimitError, match="--memory"):
+        measure(path, spacing=None, memory=0.0000001)

@@ -12,8 +12,9 @@ from tumorlens.io import Found
 def test_outputs_keep_the_subfolder_and_the_suffix() -> None:
     outputs = Names(False, Path("out")).outputs(Found(Path("in/a/b.nii.gz"), "a/b.nii.gz"))
     assert isinstance(outputs, Outputs)
-    assert [outputs.json, outputs.overlay, outputs.mask] == [
-        Path(f"out/a/b.nii.gz{ending}") for ending in (".json", ".overlay.png", ".mask.png")
+    assert outputs.json == Path("out/a/b.nii.gz.json")
+    assert [outputs.of(one) for one in WRITERS][:3] == [
+        Path(f"out/a/b.nii.gz{ending}") for ending in (".overlay.png", ".mask.png", ".mask.nii.gz")
     ]
 
 

@@ -86,8 +86,8 @@ def test_an_answer_of_an_earlier_version_is_replaced_only_when_asked(call, save,
     path, out = save("a.png"), tmp_path / "out"
     call("analyze", path, "--out", out)
     file = out / "a.png.json"
-    assert '"schema_version":"3.0"' in file.read_text()
-    file.write_text(file.read_text().replace('"schema_version":"3.0"', '"schema_version":"2.0"'))
+    assert '"schema_version":"4.0"' in file.read_text()
+    file.write_text(file.read_text().replace('"schema_version":"4.0"', '"schema_version":"2.0"'))
     result = call("analyze", path, "--out", out)
     assert (result.code, "no analysis of this version" in result.err) == (1, True)
     assert call("analyze", path, "--out", out, "--overwrite").code == 0

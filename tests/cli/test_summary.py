@@ -21,7 +21,7 @@ def _document(spacing: tuple[float, float] | None) -> AnalysisDocument:
     mask[30:34, 30:33] = True
     return AnalysisDocument.model_validate(
         {
-            "schema_version": "3.0",
+            "schema_version": "4.0",
             "status": "answered",
             "reason": None,
             "gate_score": 0.9,
@@ -43,6 +43,8 @@ def _document(spacing: tuple[float, float] | None) -> AnalysisDocument:
             "probabilities": {"glioma": 0.7, "meningioma": 0.1, "pituitary": 0.1, "no_tumor": 0.1},
             "regions": [region.to_dict() for region in measure_mask(mask, spacing)],
             "mask": None,
+            "slices": [],
+            "volume": None,
             "models": [],
             "warnings": [],
             "timings_s": {},

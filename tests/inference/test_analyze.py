@@ -63,11 +63,12 @@ def test_document_fits_its_schema_and_holds_the_mask(label: str) -> None:
     assert analysis.overlay().shape == (*PHANTOMS[label].pixels.shape, 3)
 
 
-def test_volume_is_read_at_its_middle_slice_or_the_one_asked_for() -> None:
+def test_a_volume_is_read_as_a_whole_or_at_the_slice_asked_for() -> None:
     pixels = np.stack([PHANTOMS["no_tumor"].pixels, PHANTOMS["meningioma"].pixels, PHANTOMS["no_tumor"].pixels])
     volume = Scan(pixels, spacing_mm=(5.0, 0.9, 0.9), spacing_source="nifti")
-    middle, first = tumorlens.analyze(volume), tumorlens.analyze(volume, slice=0)
+    middle, first = tumorlens.analyze(volume, slice=1), tumorlens.analyze(volume, slice=0)
     assert (middle.label, middle.slice_index, middle.slice_count) == ("meningioma", 1, 3)
+    assert tumorlens.analyze(volume).label == "no_tumor", "one slice of three decided"
     assert (first.label, first.slice_index) == ("no_tumor", 0)
     assert middle.spacing_mm == (0.9, 0.9)
     with pytest.raises(UsageError, match="numbered 0 to 2"):

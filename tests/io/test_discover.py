@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.uid import generate_uid
 from scan_files import dicom_bytes, dicom_dataset, pillow_bytes, ramp
 
 from tumorlens.errors import InputError, TumorlensError, UsageError
@@ -149,3 +151,25 @@ def test_pipes_are_left_out(tmp_path: Path) -> None:
     put(tmp_path, "a.png")
     os.mkfifo(tmp_path / "pipe.png")
     assert names(tmp_path) == ["a.png"]
+
+
+def test_the_files_of_a_series_are_one_input_at_any_depth(tmp_path: Path) -> None:
+    uid, other = generate_uid(), generate_uid()
+    for index in range(4):
+        for name, series in (("DICOM/a", uid), ("DICOM/b", uid), ("DICOM/c", other)):
+            lies = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "ImagePositionPatient": [0, 0, index]}
+            dataset = dicom_dataset(ramp(), SeriesInstanceUID=series, SeriesNumber=2, InstanceNumber=index, **lies)
+            (tmp_path / name).mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / f"IM{index}").write_bytes(dicom_bytes(dataset))
+    (tmp_path / "DICOM/DICOMDIR").write_bytes(b"x")
+    (tmp_path / "DICOM/single.dcm").write_bytes(dicom_bytes(dicom_dataset(ramp())))
+    (tmp_path / "p.png").write_bytes(pillow_bytes(ramp(), "png"))
+    found = discover([tmp_path])
+    names = [re.sub("-[0-9a-f]{8}$", "-#", one.name) for one in found]
+    assert names == ["DICOM/c/series-2-#", "DICOM/series-2-#", "DICOM/single.dcm", "p.png"]
+    assert [len(one.content) for one in found] == [4, 8, 1, 1]
+    assert found[1].path == tmp_path / found[1].name
+    assert [one.name for one in discover([str(tmp_path / "DICOM/*")])] == [
+        one.name.removeprefix("DICOM/") for one in found[:3]
+    ]
+    assert [one.name for one in discover([tmp_path / "DICOM/a/IM0"])] == ["IM0"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,12 +13,13 @@ import typer
 
 from tumorlens.cli.options import OtherClassifier, OtherSegmenter, open_analyzer
 from tumorlens.cli.text import for_stdout
-from tumorlens.errors import InputError, TumorlensError, UsageError
+from tumorlens.errors import TumorlensError, UsageError
 from tumorlens.io.request import ANY, ReadRequest
 from tumorlens.scan import parse_spacing
 
 if TYPE_CHECKING:
     from tumorlens.cli.batch import Outcome
+    from tumorlens.cli.inputs import Part
     from tumorlens.cli.outputs import Names
     from tumorlens.cli.summary import Value
     from tumorlens.io import Found
@@ -27,6 +28,8 @@ EPILOG = """\b
 Examples:
   tumorlens analyze scan.dcm
   tumorlens analyze scans/ --out results
+  tumorlens analyze dicom.zip --out results
+  tumorlens analyze scans/ --out results --shard 1/4
   tumorlens analyze "scans/**/*.png" --spacing 0.49,0.49 --out results
   tumorlens analyze brain.nii.gz --out results
   tumorlens analyze brain.nii.gz --slice 80 --json
@@ -37,12 +40,19 @@ Files in --out, NAME being the path below the input with its suffix:
   NAME.overlay.png   the slice with the tumor outlined in green; of a volume
                      the largest slice of each lesion
   NAME.mask.png      the tumor in white; none for no tumor
-  summary.csv        one row per scan, where there are several
+  summary.csv        one row per scan, where there are several;
+                     summary-1-of-4.csv for --shard 1/4
 Of a volume, instead of NAME.mask.png:
   NAME.mask.nii.gz   the tumor, on the grid of the file itself
   NAME.montage.png   slices, outlined
   NAME.planes.png    three planes through the largest lesion
   NAME.html          a page that scrolls through the slices, offline
+
+\b
+In a folder, glob or ZIP archive the DICOM files of one series are one scan, called
+series-NUMBER-DIGEST below the folder that holds them; a file that is named itself
+is read as it is. Files of a series that cannot be read are listed, and the rest
+is read.
 
 \b
 A scan is skipped if its outputs answer the same question: same content of the
@@ -54,11 +64,12 @@ What does not look like a slice of a brain MRI is refused: it gets no class and 
 outline, its document says why, and --no-gate reads it all the same.
 
 \b
-Exit code: 0 all read or refused, 1 some failed, 2 wrong usage, 130 interrupted."""
+Exit code: 0 all read or refused, 1 some failed, 2 wrong usage, 130 interrupted,
+143 terminated; what is written then is whole, and the same call goes on."""
 
 
 def analyze(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders or quoted globs.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, ZIP archives or quoted globs.")],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the outputs; without it nothing is written.")
     ] = None,
@@ -89,6 +100,12 @@ def analyze(
     ] = False,
     classifier: OtherClassifier = None,
     segmenter: OtherSegmenter = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Take the first N inputs, sorted by name.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Take every N-th input, sorted by name, from the I-th on.")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Scans at a time; the number of processors by default.")
     ] = None,
@@ -98,44 +115,53 @@ def analyze(
     Reads PNG, JPEG, BMP, TIFF, DICOM, NIfTI, MGZ and figshare .mat files, known by content. Lengths are in
     millimeters only where the file carries a spacing or --spacing states one.
     """
+    from tumorlens.cli.group import terminable
+    from tumorlens.cli.inputs import Part, parse_shard
     from tumorlens.cli.outputs import Names
 
     names = Names(anonymous, out)
     spacing_mm = None if spacing is None else parse_spacing(spacing)
+    part = Part(limit, None if shard is None else parse_shard(shard))
     try:
-        run = _Run(names, overwrite, json, spacing_mm, slice, not no_gate, classifier, segmenter)
-        run.reading = ReadRequest(volume, int(memory * 2**30))
-        scans = _found(inputs, names)
-        if volume is not None:  # the answers about two volumes of a file lie beside each other
-            scans = [replace(one, name=f"{one.name}.volume-{volume}") for one in scans]
-        code = run(scans, jobs)
+        with terminable(), ExitStack() as stack:
+            run = _Run(names, overwrite, json, spacing_mm, slice, not no_gate, classifier, segmenter)
+            run.reading = ReadRequest(volume, int(memory * 2**30))
+            scans = _taken(_found(inputs, names, stack), part)
+            run.summary_file = part.summary_file
+            if volume is not None:  # the answers about two volumes of a file lie beside each other
+                scans = [replace(one, name=f"{one.name}.volume-{volume}") for one in scans]
+            code = run(scans, jobs)
     except TumorlensError as error:
         raise type(error)(names.redacted(str(error))) from error
     if code:
         raise typer.Exit(code)
 
 
-def _found(inputs: list[str], names: Names) -> list[Found]:
+def _found(inputs: list[str], names: Names, stack: ExitStack) -> list[Found]:
     """The scans to analyze, those that are known to fail included.
 
     Raises:
         UsageError: two scans would get the same name.
     """
-    from tumorlens.io import Found, discover
+    from tumorlens.cli.inputs import inputs_of
 
-    # The folder for output is not searched for scans, but where it is what the user names as input.
-    given = [Path(one).resolve() for one in inputs]
-    exclude = [names.out] if names.out is not None and names.out.resolve() not in given else []
     try:
-        return discover(inputs, exclude=exclude)
-    except InputError as error:
-        return [Found(Path(inputs[0]), Path(inputs[0]).name or "input", error)]
+        return inputs_of(inputs, names.out, stack)
     except UsageError:
         if not names.anonymous:
             raise
         raise UsageError(
             "Two inputs would get the same name: give the folder above them, or analyze them in two runs."
         ) from None
+
+
+def _taken(scans: list[Found], part: Part) -> list[Found]:
+    """Those that this run takes, which a line on stderr says where it is not all."""
+    chosen = part.of(scans)
+    if part.is_all:
+        return chosen
+    typer.echo(f"Taking {part.sentence(len(chosen), len(scans))}", err=True)
+    return chosen
 
 
 class _Run:
@@ -157,6 +183,8 @@ class _Run:
         self.spacing_mm, self.slice_index, self.gate = spacing_mm, slice_index, gate
         self.finished: list[str] = []
         self.reading = ANY
+        self.summary_file = "summary.csv"
+        self.left_out: list[Outcome] = []
 
     def __call__(self, scans: list[Found], jobs: int | None) -> int:
         """Analyze the scans, write and print; returns the exit code."""
@@ -172,9 +200,12 @@ class _Run:
                     if self.json:
                         typer.echo(for_stdout(_line(last)))
                     rows.append(summary_row(last.path, last.status, last.document, last.sentence))
+                    if last.left_out:
+                        self.left_out.append(last)
                     step(last.status)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(self._interrupted(len(scans))) from None
+        except KeyboardInterrupt as stop:
+            raise type(stop)(self._interrupted(len(scans))) from None
+        report.print_left_out(self.left_out)
         if last is not None and len(scans) == 1:
             return self._report_one(last)
         report.print_failures(rows)
@@ -186,14 +217,14 @@ class _Run:
     def _prepare_folder(self, scans: list[Found]) -> None:
         """Find out before the work whether its results can be kept."""
         from tumorlens.cli.outputs import make_folder
-        from tumorlens.cli.summary import SUMMARY_FILE, check_summary
+        from tumorlens.cli.summary import check_summary
 
         out = self.names.out
         if out is None or all(scan.error is not None for scan in scans):
             return
         make_folder(out)
         if len(scans) > 1 and not self.overwrite:
-            check_summary(out / SUMMARY_FILE, [self.names.path(scan) for scan in scans])
+            check_summary(out / self.summary_file, [self.names.path(scan) for scan in scans])
 
     def _outcomes(self, scans: list[Found], jobs: int | None) -> Generator[Outcome, None, None]:
         import cv2
@@ -214,12 +245,12 @@ class _Run:
         yield from in_order(counted, scans, min(jobs or processors(), len(scans)))
 
     def _write_summary(self, rows: list[dict[str, Value]]) -> None:
-        from tumorlens.cli.summary import SUMMARY_FILE, summary_csv
+        from tumorlens.cli.summary import summary_csv
         from tumorlens.io import write_atomic
 
         out = self.names.out
         if out is not None and len(rows) > 1 and out.is_dir():
-            write_atomic(out / SUMMARY_FILE, summary_csv(rows))
+            write_atomic(out / self.summary_file, summary_csv(rows))
 
     def _interrupted(self, total: int) -> str:
         out = self.names.out

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +24,8 @@ from tumorlens.io.request import ANY, ReadRequest
 if TYPE_CHECKING:
     from tumorlens.inference import Analyzer
     from tumorlens.inference.document import AnalysisDocument
+    from tumorlens.io.series import LeftOut
+    from tumorlens.scan import Scan
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
@@ -41,12 +44,14 @@ class Outcome:
         status: in one word.
         document: the answer, if there is one.
         error: why there is none.
+        left_out: files of a series that could not be read, as shown to the user, and why.
     """
 
     path: str
     status: Status
     document: AnalysisDocument | None = None
     error: TumorlensError | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def sentence(self) -> str | None:
@@ -89,26 +94,44 @@ class Worker:
             raise found.error
         outputs = self.names.outputs(found)
         if outputs is not None and not self.overwrite and os.path.lexists(outputs.json):
-            return Outcome(path, "skipped", self._existing(outputs, found.path))
-        if _size(found.path) < LARGE_FILE_BYTES:
-            return _answered(path, self._analyze(found.path, path, outputs))
-        with self._large:  # volumes may take a gigabyte each
-            return _answered(path, self._analyze(found.path, path, outputs))
+            return Outcome(path, "skipped", self._existing(outputs, found))
+        left_out: LeftOut = []
+        # Volumes may take a gigabyte each.
+        with nullcontext() if sum(_size(one) for one in found.content) < LARGE_FILE_BYTES else self._large:
+            document = self._analyze(found, path, outputs, left_out)
+        lost = tuple((self._part(found, file), well_formed(str(error))) for file, error in left_out)
+        return Outcome(path, "refused" if document.status == "refused" else "ok", document, left_out=lost)
 
-    def _existing(self, outputs: Outputs, path: Path) -> AnalysisDocument:
+    def _part(self, found: Found, file: Path) -> str:
+        """What a file of a series is called before the user; by its number where names are to be hidden."""
+        if self.names.anonymous or not file.is_relative_to(found.path.parent):
+            return f"{self.names.path(found)} file {found.content.index(file) + 1}"
+        return well_formed(str(file))
+
+    def _existing(self, outputs: Outputs, found: Found) -> AnalysisDocument:
         import hashlib
 
         from tumorlens.io.file_bytes import read_bytes
+        from tumorlens.io.series import series_digest
 
-        return existing_answer(outputs, self.request, hashlib.sha256(read_bytes(path)).hexdigest())
+        if len(found.content) > 1:
+            return existing_answer(outputs, self.request, series_digest(found.content))
+        return existing_answer(outputs, self.request, hashlib.sha256(read_bytes(found.content[0])).hexdigest())
 
-    def _analyze(self, path: Path, shown: str, outputs: Outputs | None) -> AnalysisDocument:
-        from tumorlens.inference.document import AnalysisDocument
+    def _read(self, found: Found, left_out: LeftOut) -> Scan:
         from tumorlens.io import read_scan
+        from tumorlens.io.series import read_series
+
+        if len(found.content) > 1:
+            return read_series(found.content, self.reading, left_out)
+        return read_scan(found.content[0], self.reading)
+
+    def _analyze(self, found: Found, shown: str, outputs: Outputs | None, left_out: LeftOut) -> AnalysisDocument:
+        from tumorlens.inference.document import AnalysisDocument
 
         asked = self.request
         started = time.perf_counter()
-        scan = read_scan(path, self.reading)
+        scan = self._read(found, left_out)
         reading_s = time.perf_counter() - started
         analysis = self.analyzer.analyze(scan, asked.spacing_mm, asked.slice_index, gate=asked.gate)
         timings = dict(analysis.timings or {})
@@ -120,10 +143,6 @@ class Worker:
         if outputs is not None:
             outputs.write(analysis, document.model_dump_json(), overwrite=self.overwrite)
         return document
-
-
-def _answered(path: str, document: AnalysisDocument) -> Outcome:
-    return Outcome(path, "refused" if document.status == "refused" else "ok", document)
 
 
 def _size(path: Path) -> int:
@@ -155,15 +174,16 @@ def in_order(work: Callable[[_Item], _Answer], items: Iterable[_Item], jobs: int
 
 
 def _finish(pool: ThreadPoolExecutor) -> None:
-    """Waits for the work under way; a second Ctrl-C does not cut it off."""
+    """Waits for the work under way; a second Ctrl-C or SIGTERM does not cut it off."""
     if threading.current_thread() is not threading.main_thread():
         pool.shutdown(wait=True, cancel_futures=True)
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {one: signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         pool.shutdown(wait=True, cancel_futures=True)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _result(future: Future[_Answer]) -> _Answer:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tumorlens.cli.options import Memory, OneVolume, read_request
+
 if TYPE_CHECKING:
     from tumorlens.cli.health import Check
 
@@ -26,6 +28,8 @@ _STYLES = {"ok": "green", "warning": "yellow", "unfit": "red", "info": "dim"}
 def doctor(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A scan to look at as well.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    volume: OneVolume = None,
+    memory: Memory = 1.0,
 ) -> None:
     """Check this machine: Python, memory, decoders, ONNX Runtime, and the models' checksums.
 
@@ -38,7 +42,7 @@ def doctor(
     if file is not None:
         from tumorlens.cli.file_checks import file_checks
 
-        of_file = list(file_checks(file))
+        of_file = list(file_checks(file, read_request(volume, memory)))
     fit = not any(check.verdict == "unfit" for check in (*machine, *of_file))
     if json:
         _print_json(fit, machine, file, of_file)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tumorlens.cli.health import Check
 from tumorlens.errors import TumorlensError
+from tumorlens.io.request import ANY, ReadRequest
 
 if TYPE_CHECKING:
     from tumorlens.scan import Scan
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 _DIRECTIONS = dict(R="right", L="left", A="anterior", P="posterior", S="superior", I="inferior")  # noqa: C408
 
 
-def file_checks(path: Path) -> Iterator[Check]:
+def file_checks(path: Path, request: ReadRequest = ANY) -> Iterator[Check]:
     """Format, stored type, shape, values, spacing, orientation, head and warnings of a scan; never a patient."""
     from tumorlens.io import read_scan
     from tumorlens.io.file_bytes import read_bytes
 
     try:
-        scan = read_scan(path)
+        scan = read_scan(path, request)
     except TumorlensError as error:
         yield Check("file", "unfit", str(error))
         return
@@ -52,6 +53,8 @@ def _stored(data: bytes, scan: Scan) -> str:
 
         with h5py.File(io.BytesIO(data), "r") as file:
             return f"{file['cjdata/image'].dtype}"
+    if scan.source.format in ("mgz", "nrrd", "metaimage"):
+        return f"{scan.pixels.dtype}"
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as picture:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from tumorlens.cli.text import printable
 from tumorlens.errors import TumorlensError, UsageError
 
 NOTICE = "Research use, not a medical device."
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 DEBUG_VARIABLE = "TUMORLENS_DEBUG"
 
 
@@ -101,9 +103,30 @@ def load_command(entry: CommandEntry) -> Any:
     return typer.main.get_command(single)
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where a command ends for it as for Ctrl-C: with whole files and a sentence."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Makes SIGTERM raise :class:`Terminated` in the main thread; other threads have no say in signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Ends the process with one sentence on stderr: code 2 for a usage error, 130 for Ctrl-C, 1 for the rest."""
+    """Ends the process with one sentence on stderr: 2 for a usage error, 130 for Ctrl-C, 143 for SIGTERM, else 1."""
     try:
         yield
         sys.stdout.flush()
@@ -113,7 +136,7 @@ def one_line_errors() -> Iterator[None]:
         fail(str(error), EXIT_FAILED)
     except KeyboardInterrupt as stop:
         print_line("Interrupted", str(stop) or "stopped before it was done.")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        raise typer.Exit(EXIT_TERMINATED if isinstance(stop, Terminated) else EXIT_INTERRUPTED) from None
     except BrokenPipeError:
         # Whoever read the output has closed it; without this the interpreter would complain while it ends.
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - not a path on Windows

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tumorlens.cli.group import print_line
+from tumorlens.cli.options import Memory, OneVolume, read_request
 from tumorlens.errors import InputError
 from tumorlens.scan import parse_spacing
 
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tumorlens.io.request import ReadRequest
     from tumorlens.measurement import Region
     from tumorlens.scan import Slice
 
+_HALF = 0.5
 NOTICE = "Research use, not a medical device"
 
 
@@ -27,6 +31,8 @@ def measure(
         str | None, typer.Option(metavar="ROW,COL", help="Pixel spacing in mm, for example 0.49,0.49.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    volume: OneVolume = None,
+    memory: Memory = 1.0,
 ) -> None:
     """Measure the regions of a mask: area, perimeter, width, height, longest diameter, circularity.
 
@@ -37,13 +43,17 @@ def measure(
     from tumorlens.measurement import measure_mask, summarize
 
     chosen = None if spacing is None else parse_spacing(spacing)
-    scan = _read_mask(mask)
+    scan = _read_mask(mask, read_request(volume, memory))
     if chosen is not None:
         scan = scan.with_spacing(chosen)
     spacing_mm = scan.spacing_mm
-    regions = measure_mask(_foreground(scan.pixels), spacing_mm)
+    foreground = _foreground(scan.pixels)
+    regions = measure_mask(foreground, spacing_mm)
+    warnings = [*scan.warnings, *_doubts(foreground)]
     if not json:
         _print_table(mask, scan, regions)
+        for warning in warnings:
+            print_line("Note", warning)
         return
     document = {
         "notice": NOTICE,
@@ -53,11 +63,12 @@ def measure(
         "spacing_source": scan.spacing_source,
         "regions": [_rounded(region.to_dict()) for region in regions],
         "summary": _rounded(summarize(regions).to_dict()),
+        "warnings": warnings,
     }
     typer.echo(json_module.dumps(document, ensure_ascii=False))
 
 
-def _read_mask(path: Path) -> Slice:
+def _read_mask(path: Path, request: ReadRequest) -> Slice:
     """The mask as a scan of two axes.
 
     Raises:
@@ -66,7 +77,7 @@ def _read_mask(path: Path) -> Slice:
     from tumorlens.io import read_scan
 
     try:
-        scan = read_scan(path)
+        scan = read_scan(path, request)
     except InputError as error:
         if "same value" in str(error):
             raise _one_value() from error
@@ -98,6 +109,22 @@ def _foreground(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
             "(PNG, not JPEG)."
         )
     return foreground
+
+
+def _doubts(foreground: NDArray[np.bool_]) -> list[str]:
+    """A sentence where the mask looks drawn black on white: its lighter value makes up the border, or most of it.
+
+    It is not turned: a region that fills the picture looks the same.
+    """
+    import numpy as np
+
+    border = np.concatenate([foreground[0], foreground[-1], foreground[1:-1, 0], foreground[1:-1, -1]])
+    if border.mean() <= _HALF:
+        return []
+    return [
+        "The lighter value was measured, and it makes up most of the picture's border: if the mask is drawn black on "
+        "white, invert it first."
+    ]
 
 
 def _one_value() -> InputError:

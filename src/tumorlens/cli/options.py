@@ -9,12 +9,21 @@ import typer
 
 if TYPE_CHECKING:
     from tumorlens.inference import Analyzer
+    from tumorlens.io.request import ReadRequest
 
 OtherClassifier = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Another reader, classifier or ensemble: its folder, or its run's.")
 ]
 OtherSegmenter = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Another segmenter: its folder, or its run's.")
+]
+
+OneVolume = Annotated[
+    int | None,
+    typer.Option(metavar="K", min=0, help="Volume of several (echoes, time points), from 0; the first by default."),
+]
+Memory = Annotated[
+    float, typer.Option(metavar="GIB", min=0.000001, help="Memory that the voxels of one scan may take.")
 ]
 
 EvaluatedData = Annotated[
@@ -45,3 +54,10 @@ def open_analyzer(classifier: Path | None, segmenter: Path | None) -> Analyzer:
     from tumorlens.inference.shipped import model_folder
 
     return Analyzer(classifier and model_folder(classifier), segmenter and model_folder(segmenter), threads=1)
+
+
+def read_request(volume: int | None, memory_gib: float) -> ReadRequest:
+    """What the options ``--volume`` and ``--memory`` ask of a reader."""
+    from tumorlens.io.request import ReadRequest
+
+    return ReadRequest(volume, int(memory_gib * 2**30))

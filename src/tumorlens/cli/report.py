@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,21 +23,26 @@ if TYPE_CHECKING:
     from tumorlens.inference.document import AnalysisDocument
 
 MAX_ROWS = 40
+LINE_EVERY_S = 5.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 
 @contextmanager
 def progress(total: int, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A progress bar on stderr, for several scans and where it is a terminal.
+    """A progress bar on stderr for several scans, or a plain line now and then where it is no terminal.
 
     Args:
         total: number of scans.
-        quiet: print no bar if stdout is a terminal too, since documents appear there line by line.
+        quiet: print nothing of it if stdout is a terminal too, since documents appear there line by line.
 
     Yields:
         A function to call with the status of each scan that is done.
     """
-    if total < 2 or not sys.stderr.isatty() or (quiet and sys.stdout.isatty()):
+    if total < 2 or (quiet and sys.stdout.isatty()):
         yield lambda status: None
+        return
+    if not sys.stderr.isatty():
+        yield _lines(total)
         return
     from rich import progress as rich_progress
     from rich.console import Console
@@ -59,6 +65,30 @@ def progress(total: int, *, quiet: bool) -> Iterator[Callable[[str], None]]:
             bar.update(task, advance=1, description=_counted(others))
 
         yield step
+
+
+def _lines(total: int) -> Callable[[str], None]:
+    """A function that counts scans and prints a line on stderr every :data:`LINE_EVERY_S` seconds."""
+    counts: Counter[str] = Counter()
+    last = time.monotonic()
+
+    def step(status: str) -> None:
+        nonlocal last
+        counts[status] += 1
+        if time.monotonic() - last >= LINE_EVERY_S:
+            last = time.monotonic()
+            print(f"{counts.total():,} of {total:,} scans: {_counted(counts)}", file=sys.stderr, flush=True)
+
+    return step
+
+
+def print_left_out(outcomes: Sequence[Outcome]) -> None:
+    """The files that were left out of their series, each with its sentence, on stderr."""
+    lost = [one for outcome in outcomes for one in outcome.left_out]
+    for path, sentence in lost[:MAX_ROWS]:
+        print_line("Left out", f"{path}: {sentence}")
+    if len(lost) > MAX_ROWS:
+        print_line("Left out", f"and {len(lost) - MAX_ROWS:,} more.")
 
 
 def print_failures(rows: Sequence[dict[str, Value]]) -> None:

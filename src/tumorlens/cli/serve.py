@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tumorlens.cli.group import NOTICE
-from tumorlens.cli.options import OtherClassifier, OtherSegmenter, open_analyzer
+from tumorlens.cli.options import Memory, OtherClassifier, OtherSegmenter, open_analyzer
 from tumorlens.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def serve(
     queue: Annotated[int, typer.Option(min=1, metavar="N", help="Most scans that wait; further ones get 429.")] = 128,
     max_upload_mb: Annotated[int, typer.Option(min=1, max=1024, metavar="MB", help="Largest file.")] = 200,
     max_files: Annotated[int, typer.Option(min=1, metavar="N", help="Most files of one request.")] = 100,
+    memory: Memory = 1.0,
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="Longest work on one scan.")] = 120.0,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log requests: method, route, status and time.")] = False,
 ) -> None:
@@ -66,6 +67,7 @@ def serve(
         jobs=jobs or default_jobs(),
         queue=queue,
         max_file_bytes=max_upload_mb * MEBIBYTE,
+        scan_bytes=int(memory * 2**30),
         max_files=max_files,
         store=store,
         time_limit_s=time_limit,

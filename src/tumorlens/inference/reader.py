@@ -85,7 +85,7 @@ class Reader:
         self.rules: ReadingRules = session.manifest.reading
 
     def __call__(self, slices: Sequence[Scan | Slice], *, quick: bool = False) -> list[Reading]:
-        """Read 2-D scans in one batch; ``quick`` looks at each once, as it lies, which suffices where neighbors vote."""
+        """Read 2-D scans in one batch; ``quick`` looks at each once, as it lies, where neighbors vote."""
         prepared = [self.manifest.preprocessing(one.pixels, one.spacing_mm) for one in map(as_slice, slices)]
         images = np.stack([one.array for one in prepared])
         outputs = self._view(images, mirrored=False, turns=0) if quick else self.outputs(images)

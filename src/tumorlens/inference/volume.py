@@ -193,7 +193,7 @@ def _answered(
         called = voted >= rules.tumor_threshold
         present = supported(called | (alone >= slice_rules.doubt[0]), called)
         mask = _mask(models, scan, indices, seen, present)
-    bodies = () if mask is None else measure_volume(mask, scan.spacing_mm, scan.slice_mm, scan.affine)
+    bodies = () if mask is None else measure_volume(mask, scan.slice(0).spacing_mm, scan.slice_mm, scan.affine)
     shown = bodies[0].largest_slice if bodies else indices[best if label != _NO_TUMOR else len(indices) // 2]
     if seen.get(shown) is None or seen[shown].kinds is None:
         shown = next(at for at in sorted(indices, key=lambda one: abs(one - shown)) if seen[at].kinds is not None)
@@ -221,7 +221,7 @@ def _answered(
         label=label,
         probabilities={**{name: tumor * value for name, value in kinds.items()}, _NO_TUMOR: 1 - tumor},
         mask=flat,
-        regions=() if flat is None else measure_mask(flat, scan.spacing_mm),
+        regions=() if flat is None else measure_mask(flat, base.spacing_mm),
         area_interval=None,
         whole=whole,
         warnings=_warnings(base, whole),
@@ -291,7 +291,7 @@ def _mask(
             reading = seen[at].reading
             assert reading is not None
             mask[at] = reading.outline.mask
-    return clean_volume(mask, scan.spacing_mm, scan.slice_mm, min_volume_ml=LEAST_VOLUME_ML)
+    return clean_volume(mask, scan.slice(0).spacing_mm, scan.slice_mm, min_volume_ml=LEAST_VOLUME_ML)
 
 
 def _asks_segmenter(models: AnswersSlices, seen: dict[int, _Seen]) -> bool:

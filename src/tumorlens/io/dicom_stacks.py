@@ -111,7 +111,8 @@ def _stack(frames: list[Placed], normal: Vector, doubts: tuple[str, ...]) -> Sta
         return Stack(numbers, normal, None, first.orientation, first.position, doubts)
     steps = np.array([frame.position @ normal for frame in frames])
     gaps = np.diff(steps)
-    usual = float(np.median(gaps))
+    # The lower median: of two gaps the smaller is the step, and the larger lacks a slice.
+    usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])
     odd = np.abs(gaps - usual) > _IRREGULAR * usual
     if odd.any():
         missing = np.rint(gaps[odd] / usual) - 1

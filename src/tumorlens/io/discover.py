@@ -6,10 +6,12 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePath
 
-from tumorlens.errors import InputError, UsageError
+from tumorlens.errors import InputError, TumorlensError, UsageError
 from tumorlens.io.formats import FORMATS
+from tumorlens.io.series import grouped
 from tumorlens.io.sniff import FORMATS_READ, HEAD_BYTES, sniff_format
 
 SCAN_SUFFIXES = frozenset(suffix for one in FORMATS for suffix in one.suffixes)
@@ -25,11 +27,18 @@ class Found:
         path: the file as reached from the input.
         name: path below the input with ``/`` between folders, suffix kept; what outputs are named after.
         error: why this input cannot be read, where that is known before reading it.
+        files: what is read in its place: the files of a DICOM series, or one out of an archive.
     """
 
     path: Path
     name: str
-    error: InputError | None = None
+    error: TumorlensError | None = None
+    files: tuple[Path, ...] = ()
+
+    @property
+    def content(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return self.files or (self.path,)
 
 
 def discover(inputs: Sequence[str | os.PathLike[str]], *, exclude: Iterable[Path] = ()) -> list[Found]:
@@ -40,6 +49,9 @@ def discover(inputs: Sequence[str | os.PathLike[str]], *, exclude: Iterable[Path
     scan, so that a damaged scan is reported and a text file is not. Left out there: hidden files, ``DICOMDIR``,
     ``__MACOSX``, and overlays and masks that lie beside their JSON. Links to folders are followed once, after the
     folders themselves. A path that several inputs name is listed once.
+
+    The files of a DICOM series in a folder or glob, at any depth, are one input, named ``series-NUMBER-DIGEST`` below
+    the folder that holds all of them (:mod:`tumorlens.io.series`). A file that is named itself is read as it is.
 
     Args:
         inputs: files, folders or globs.
@@ -88,7 +100,7 @@ def _in_folder(folder: Path, skipped: set[str]) -> list[Found]:
             items.append(Found(path, folder.resolve().name or "folder"))
         elif _is_wanted(path):
             items.append(Found(path, path.relative_to(folder).as_posix()))
-    return sorted(items, key=_by_name)
+    return with_series(items, folder)
 
 
 def _matching(pattern: Path, skipped: set[str]) -> list[Found]:
@@ -107,7 +119,32 @@ def _matching(pattern: Path, skipped: set[str]) -> list[Found]:
         for file in inside:
             if _is_wanted(file):
                 items[file] = Found(file, file.relative_to(base).as_posix())
-    return sorted(items.values(), key=_by_name)
+    return with_series(list(items.values()), base)
+
+
+def with_series(items: Sequence[Found], base: Path) -> list[Found]:
+    """The inputs sorted by name, with the files of each DICOM series as one of them and without DICOMDIR files.
+
+    Args:
+        items: single files below ``base``.
+        base: the folder that names begin at; a series is shown as lying in the deepest one that holds all its files.
+    """
+    by_file = {item.content[0]: item for item in sorted(items, key=_by_name) if item.error is None}
+    groups = grouped(by_file)
+    gone = set(groups.directories)
+    series: dict[str, Found] = {}
+    for one in groups.series:
+        gone.update(one.files)
+        parts = [by_file[path].name.split("/")[:-1] for path in one.files]
+        name = "/".join([*_shared(parts), one.name])
+        series[name] = Found(base / name, name, files=one.files)
+    kept = [item for item in items if item.error is not None or item.content[0] not in gone]
+    return sorted([*kept, *series.values()], key=_by_name)
+
+
+def _shared(paths: list[list[str]]) -> list[str]:
+    """The folders that all paths begin with."""
+    return [level[0] for level in takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))]
 
 
 def _walk(folder: Path, skipped: set[str]) -> Iterator[Path]:

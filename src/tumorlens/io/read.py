@@ -59,21 +59,13 @@ def _only_series(folder: Path) -> tuple[Path, ...]:
         InputError: it holds several.
     """
     try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name.upper() != "DICOMDIR")
+        files = [path for path in folder.iterdir() if path.is_file()]
     except OSError:
         return ()
-    found = series_in(path for path in files if _is_dicom(path))
+    found = series_in(files)
     if len(found) > 1:
         sizes = ", ".join(f"{one.name} of {len(one.files)}" for one in found)
         raise InputError(
             f"This folder holds {len(found)} DICOM series ({sizes} files): put each into a folder of its own."
         )
     return found[0].files if found else ()
-
-
-def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return sniff_format(file.read(HEAD_BYTES)) == "dicom"
-    except OSError:
-        return False

@@ -91,6 +91,8 @@ class Engine:
     def _open(self, job: Job) -> _Opened | None:
         """Read a job's file, and remove it."""
         from tumorlens.inference.analyze import open_slice
+        from tumorlens.io import read_scan
+        from tumorlens.io.request import ReadRequest
 
         self._step_began[threading.get_ident()] = time.monotonic()
         started = time.perf_counter()
@@ -98,7 +100,8 @@ class Engine:
         try:
             if not self._jobs.is_wanted(job):
                 return None
-            found = open_slice(task.path, task.spacing_mm, task.slice_index)
+            read = read_scan(task.path, ReadRequest(memory=self._jobs.settings.scan_bytes))
+            found = open_slice(read, task.spacing_mm, task.slice_index)
             source = replace(found.scan.source, path=task.name if task.keep_name else None)
             scan = found.scan.with_source(source)
         except Exception as error:  # one bad scan must not end the thread that serves all others

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tumorlens.errors import UsageError
+from tumorlens.io.request import DEFAULT_MEMORY
 
 MEBIBYTE = 2**20
 MIN_PUBLIC_TOKEN = 16
@@ -37,6 +38,7 @@ class Settings:
         queue: most scans that wait.
         queue_bytes: most bytes of files that wait.
         max_file_bytes: largest uploaded file, and largest member of an archive.
+        scan_bytes: most bytes that the voxels of one scan may take, checked before anything is inflated.
         max_files: most files of one request, members of archives counted.
         max_uploads: most requests that are uploading at one time.
         store: SQLite file that keeps finished analyses; ``None`` to keep nothing.
@@ -56,6 +58,7 @@ class Settings:
     queue: int = 128
     queue_bytes: int = 2048 * MEBIBYTE
     max_file_bytes: int = 200 * MEBIBYTE
+    scan_bytes: int = DEFAULT_MEMORY
     max_files: int = 100
     max_uploads: int = 8
     store: Path | None = None
@@ -65,7 +68,7 @@ class Settings:
     idle_limit_s: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("jobs", "queue", "queue_bytes", "max_file_bytes", "max_files", "max_uploads", "results"):
+        for name in ("jobs", "queue", "queue_bytes", "max_file_bytes", "scan_bytes", "max_files", "max_uploads", "results"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}: it must be at least 1.")
         if self.time_limit_s <= 0 or self.idle_limit_s <= 0:

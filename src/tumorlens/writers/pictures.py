@@ -54,19 +54,19 @@ def montage_slices(whole: Whole) -> tuple[int, ...]:
 
 
 def three_planes(analysis: Analysis) -> bytes:
-    """A PNG of three planes through the largest lesion's center, or through the middle, in the patient's proportions."""
+    """A PNG of three planes through the largest lesion's center, or the middle, in the patient's proportions."""
     whole, scan = analysis.whole, analysis.scan.scan
     assert whole is not None
     center = whole.bodies[0].centroid if whole.bodies else tuple(side / 2 for side in scan.shape)
     at = [min(side - 1, max(0, round(value))) for side, value in zip(scan.shape, center, strict=True)]
-    in_plane = scan.spacing_mm or (1.0, 1.0)
+    in_plane = analysis.spacing_mm or (1.0, 1.0)
     steps = (scan.slice_mm or in_plane[0], *in_plane)
     names = _directions(scan)
     panels = []
     for across in range(3):
         down, right = (axis for axis in range(3) if axis != across)
-        plane = np.asarray(scan.pixels.take(at[across], axis=across), dtype=np.float32)
-        mask = None if whole.mask is None else whole.mask.take(at[across], axis=across)
+        plane = np.take(scan.pixels, at[across], axis=across).astype(np.float32)
+        mask = None if whole.mask is None else np.asarray(np.take(whole.mask, at[across], axis=across))
         # Slices run from the feet up, and a picture from its top down.
         turned = down == 0 and (names is None or names[0] in "SI")
         if turned and (names is None or names[0] == "S"):
@@ -97,7 +97,7 @@ def _plane_title(across: int, index: int, names: tuple[str, str, str] | None) ->
 def _panel(analysis: Analysis, whole: Whole, index: int, side: int) -> Picture:
     scan = analysis.scan.scan
     mask = None if whole.mask is None else whole.mask[index]
-    picture = draw_overlay(scan.slice(index).pixels, mask, spacing_mm=scan.spacing_mm, max_side=side)
+    picture = draw_overlay(scan.slice(index).pixels, mask, spacing_mm=analysis.spacing_mm, max_side=side)
     return _captioned(_fitted(picture, side), f"slice {index}")
 
 

@@ -1,0 +1,75 @@
+"""A stored volume with an affine to RAS+ into a scan, for formats that state no more than that."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorlens.errors import UnreadableFileError
+from tumorlens.io.gzipped import GZIP_MAGIC, inflate
+from tumorlens.io.limits import checked_pixels
+from tumorlens.io.planes import grid_of
+from tumorlens.io.plausible import implausible
+from tumorlens.scan import Scan, Source, SpacingSource
+
+
+def scan_of(
+    volume: NDArray[Any],
+    affine: NDArray[np.float64],
+    stated: bool,
+    origin: SpacingSource,
+    source: Source,
+    warnings: list[str],
+) -> Scan:
+    """A scan in the acquired plane.
+
+    Args:
+        volume: voxels on the three stored axes.
+        affine: 4 x 4 from stored index to RAS+ millimeters.
+        stated: whether the file states the sizes of a voxel.
+        origin: who states the spacing.
+        source: path, digest and format of the file.
+        warnings: what was said so far.
+    """
+    sizes = [float(one) for one in np.linalg.norm(affine[:3, :3], axis=0)]
+    grid = grid_of(volume.shape, affine, sizes if stated else None)
+    pixels = checked_pixels(grid.from_stored(volume), warnings)
+    slice_mm, row, col = (sizes[axis] for axis in grid.axes)
+    wrong = implausible((row, col), pixels.shape[1:], slice_mm if len(pixels) > 1 else None) if stated else None
+    if wrong is not None:
+        warnings.append(wrong)
+    known = stated and wrong is None
+    return Scan(
+        pixels,
+        spacing_mm=(row, col) if known else None,
+        spacing_source=origin if known else "none",
+        affine=grid.reading_affine,
+        source=source,
+        warnings=tuple(warnings),
+        slice_mm=slice_mm if known and len(pixels) > 1 else None,
+        grid=grid,
+    )
+
+
+def stored_bytes(data: bytes | memoryview, how: str, start: int, count: int, what: str) -> bytes | memoryview | bytearray:
+    """``count`` bytes from ``start`` of data that is ``raw``, ``gzip`` or ``zlib``, inflated no further.
+
+    Raises:
+        UnreadableFileError: truncated or damaged.
+    """
+    damaged = UnreadableFileError(f"This {what} file is truncated or damaged: export it again.")
+    try:
+        if how == "raw":
+            found: bytes | memoryview | bytearray = memoryview(data)[start : start + count]
+        elif bytes(data[:3]) == GZIP_MAGIC:
+            found = inflate(bytes(data), start, count)
+        else:
+            found = zlib.decompressobj().decompress(data, start + count)[start:] if how == "zlib" else b""
+    except zlib.error:
+        raise damaged from None
+    if len(found) < count:
+        raise damaged
+    return found
