@@ -7,6 +7,7 @@ import pytest
 from tumorlens.cli.outputs import Names, Outputs, make_folder
 from tumorlens.errors import OutputError
 from tumorlens.io import Found
+from tumorlens.writers import WRITERS
 
 
 def test_outputs_keep_the_subfolder_and_the_suffix() -> None:
