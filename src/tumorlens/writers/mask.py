@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tumorlens.inference.analysis import Analysis
 from tumorlens.io import mask_png
 from tumorlens.io.mask_nifti import mask_nifti
 from tumorlens.scan import Grid, Scan
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Header
 
 
 def picture_mask(analysis: Analysis) -> bytes:
@@ -28,6 +33,14 @@ def plain_grid(scan: Scan) -> Grid:
     """A grid for a scan whose file stores none: columns, rows, slices, with the affine where one is known."""
     slices, rows, cols = scan.shape
     if scan.affine is None:
-        return Grid((cols, rows, slices), np.eye(4), (2, 1, 0), (False, False, False))
+        from nibabel import Nifti1Header
+
+        # A header of its own states no geometry; without one the affine would be written.
+        return Grid((cols, rows, slices), np.eye(4), (2, 1, 0), (False, False, False), (0, 0), _bare(Nifti1Header()))
     affine = scan.affine[:, [2, 1, 0, 3]]
     return Grid((cols, rows, slices), affine, (2, 1, 0), (False, False, False), (1, 1))
+
+
+def _bare(header: Nifti1Header) -> bytes:
+    header["pixdim"] = 0
+    return bytes(header.binaryblock)
