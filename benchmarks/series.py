@@ -40,7 +40,7 @@ def head() -> np.ndarray:
 
 def write(folder: Path, volume: np.ndarray) -> list[Path]:
     """One file for each slice."""
-    uid, paths = generate_uid(), []
+    uid, study, paths = generate_uid(), generate_uid(), []
     for number, pixels in enumerate(volume):
         meta = FileMetaDataset()
         meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, MRImageStorage
@@ -49,7 +49,7 @@ def write(folder: Path, volume: np.ndarray) -> list[Path]:
         dataset.SOPClassUID, dataset.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
         dataset.Modality, dataset.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M", "ND"]
         dataset.SeriesInstanceUID, dataset.SeriesNumber, dataset.InstanceNumber = uid, 3, number + 1
-        dataset.StudyInstanceUID, dataset.PatientID, dataset.EchoTime = generate_uid(), "made", 90
+        dataset.StudyInstanceUID, dataset.PatientID, dataset.EchoTime = study, "made", 90
         dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, float(number)], [1, 0, 0, 0, 1, 0]
         dataset.PixelSpacing, dataset.Rows, dataset.Columns = [1, 1], SIDE, SIDE
         dataset.BitsAllocated = dataset.BitsStored = 16

@@ -23,11 +23,13 @@ def test_it_reads_what_pydicom_reads(implicit: bool) -> None:
     content = dicom_bytes(dataset)
     found, expected = walked(content), pydicom.dcmread(io.BytesIO(content))
     assert found is not None
+    expected.remove_private_tags()
     assert found == expected
     assert found.file_meta == expected.file_meta
     assert np.array_equal(found.pixel_array, PIXELS)
     header = walked(content[: len(content) - PIXELS.nbytes], header_only=True)
-    assert header == pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
+    del expected.PixelData
+    assert header == expected
 
 
 def test_what_is_not_plain_is_left_to_pydicom() -> None:
