@@ -111,9 +111,7 @@ def test_a_mask_drawn_black_on_white_is_said_to_be_one(tmp_path: Path, capsys: p
     assert json.loads(capsys.readouterr().out)["warnings"] == []
 
 
-def test_one_volume_of_a_mask_is_measured_within_the_memory(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_volume_of_a_mask_is_measured_within_the_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import nibabel
 
     masks = np.zeros((20, 20, 1, 2), np.uint8)

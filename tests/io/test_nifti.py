@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import tracemalloc
 from pathlib import Path
 
 import nibabel
@@ -12,9 +11,9 @@ from hypothesis import strategies as st
 from scan_files import nifti_image
 
 from tumorlens.errors import InputError, InvalidScanError, LimitError, UnreadableFileError, UsageError
-from tumorlens.io import read_scan
+from tumorlens.io import gzipped, nifti, read_scan
 from tumorlens.io.nifti import read_nifti
-from tumorlens.io.request import ReadRequest
+from tumorlens.io.request import ANY, ReadRequest
 from tumorlens.scan import Scan, Source
 
 SHAPE = (18, 20, 22)
@@ -22,8 +21,8 @@ VOLUME = np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE)
 AFFINE = np.array([[-0.9, 0, 0, 80], [0, 1.1, 0, -100], [0, 0, 3.0, -40], [0, 0, 0, 1.0]])
 
 
-def read(content: bytes) -> Scan:
-    return read_nifti(content, Source(format="nifti"))
+def read(content: bytes, request: ReadRequest = ANY) -> Scan:
+    return read_nifti(content, Source(format="nifti"), request)
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -186,12 +185,24 @@ def _bomb(shape: tuple[int, ...], padding: int) -> bytes:
     return gzip.compress(header.binaryblock + b"\0" * 4 + b"\0" * padding, 9)
 
 
-def test_gzip_bomb_is_refused_or_read_no_further_than_its_header_says() -> None:
+def test_gzip_bomb_is_refused_or_read_no_further_than_its_header_says(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LimitError, match="30,000 x 30,000 x 2 voxels"):
         read(_bomb((30_000, 30_000, 2), 1000))
     small = _bomb((20, 20, 20), 200_000_000)
-    tracemalloc.start()
+    asked: list[int] = []
+
+    def counted(data: bytes, start: int, count: int) -> bytearray:
+        found = gzipped.inflate(data, start, count)
+        asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(nifti, "inflate", counted)
     with pytest.raises(InputError, match="same value"):
         read(small)
-    assert tracemalloc.get_traced_memory()[1] < 5_000_000
-    tracemalloc.stop()
+    assert asked == [20**3]
+
+
+def test_the_memory_is_checked_before_anything_is_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nifti, "inflate", lambda *_: pytest.fail("inflated"))
+    with pytest.raises(LimitError, match="the budget is 7,999"):
+        read(_bomb((20, 20, 20), 1000), ReadRequest(memory=7_999))

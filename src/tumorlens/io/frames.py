@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import UnreadableFileError
@@ -31,6 +32,7 @@ _BY_PLUGIN = {
     "1.2.840.10008.1.2.5": "pydicom",
 }
 _BY_GDCM = ("1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")  # 12-bit and lossless JPEG
+_LITTLE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99")
 _RLE = "1.2.840.10008.1.2.5"
 _PROGRAM = Path(__file__).with_name("gdcm_frame.py")
 _SECONDS = 120
@@ -98,7 +100,8 @@ def stored_pixels(dataset: FileDataset) -> NDArray[Any]:
             "The pixels are stored by an unknown or private transfer syntax: export them uncompressed."
         )
     if not syntax.is_encapsulated:
-        return pixel_array(dataset)
+        plain = _plain(dataset)
+        return pixel_array(dataset) if plain is None else plain
     plugin = _BY_PLUGIN.get(syntax)
     if plugin == "pillow" and dataset.BitsStored > 8:
         plugin = None
@@ -112,6 +115,25 @@ def stored_pixels(dataset: FileDataset) -> NDArray[Any]:
         _decode_apart(dataset)
         return pixel_array(dataset)
     raise UnreadableFileError(f"The pixels are stored as {syntax.name}, which is not read: export them uncompressed.")
+
+
+def _plain(dataset: FileDataset) -> NDArray[Any] | None:
+    """A grey frame of whole bytes in little endian, as it lies in the file; ``None`` for what needs a decoder.
+
+    The decoder of pydicom copies a header into a machine of its own for each frame, which takes longer than the rest.
+    """
+    if dataset.file_meta.TransferSyntaxUID not in _LITTLE or "PixelData" not in dataset:
+        return None
+    bits, sign = dataset.get("BitsAllocated"), dataset.get("PixelRepresentation")
+    if dataset.get("SamplesPerPixel") != 1 or bits not in (8, 16, 32) or sign not in (0, 1):
+        return None
+    if int(dataset.get("NumberOfFrames") or 1) != 1 or (bits == 8 and dataset["PixelData"].VR == "OW"):
+        return None
+    data, shape = dataset.PixelData, (int(dataset.Rows), int(dataset.Columns))
+    size = shape[0] * shape[1] * bits // 8
+    if not isinstance(data, bytes) or not size <= len(data) <= size + 1:
+        return None
+    return np.frombuffer(data, dtype=f"<{'i' if sign else 'u'}{bits // 8}", count=shape[0] * shape[1]).reshape(shape)
 
 
 def _frame(dataset: FileDataset) -> bytes:

@@ -54,7 +54,9 @@ def scan_of(
     )
 
 
-def stored_bytes(data: bytes | memoryview, how: str, start: int, count: int, what: str) -> bytes | memoryview | bytearray:
+def stored_bytes(
+    data: bytes | memoryview, how: str, start: int, count: int, what: str
+) -> bytes | memoryview | bytearray:
     """``count`` bytes from ``start`` of data that is ``raw``, ``gzip`` or ``zlib``, inflated no further.
 
     Raises:

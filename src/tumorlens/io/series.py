@@ -20,6 +20,7 @@ from tumorlens.io.dicom_judgment import judge, modality_of
 from tumorlens.io.dicom_multiframe import volume_scan
 from tumorlens.io.dicom_pixels import check_grey, padding_of, rescaled, used_bits, without_padding
 from tumorlens.io.dicom_stacks import Placed, Stack, stacks_of
+from tumorlens.io.dicom_walk import walked
 from tumorlens.io.file_bytes import read_bytes
 from tumorlens.io.frames import stored_pixels
 from tumorlens.io.limits import check_memory
@@ -231,7 +232,9 @@ def _members(
 
 def _member(number: int, path: Path, data: bytes) -> _Member:
     def parsed() -> _Member:
-        dataset = parse(data)
+        dataset = walked(data)
+        if dataset is None:
+            dataset = parse(data)
         check_header(dataset)
         place = placed(dataset, number)
         if place is None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tumorlens.io.dicom_elements import number_of, text_of, vector_of, words_of
 from tumorlens.io.dicom_judgment import modality_of
+from tumorlens.io.dicom_walk import walked
 from tumorlens.io.sniff import HEAD_BYTES, sniff_format
 
 _WANTED = (
@@ -18,6 +19,7 @@ _WANTED = (
     *("ImagePositionPatient", "ImageOrientationPatient", "NumberOfFrames", "Rows", "Columns"),
     *("DirectoryRecordSequence", "SharedFunctionalGroupsSequence"),
 )
+_AHEAD = 2**15
 _EMPTY = np.zeros(6)
 
 
@@ -42,8 +44,11 @@ def header_of(path: Path) -> SeriesHeader | None:
     """The header of a classic image that says where it lies, or of a DICOMDIR; ``None`` for any other file."""
     try:
         with path.open("rb") as file:
-            if sniff_format(file.read(HEAD_BYTES)) != "dicom":
+            head = file.read(_AHEAD)
+            if sniff_format(head[:HEAD_BYTES]) != "dicom":
                 return None
+            if (plain := walked(head, header_only=True)) is not None and "DirectoryRecordSequence" not in plain:
+                return _header(plain)
             import pydicom
 
             file.seek(0)

@@ -22,6 +22,8 @@ _SPACING_SOURCES = {
     "dicom": "the DICOM file",
     "nifti": "the NIfTI file",
     "mgz": "the MGH file",
+    "nrrd": "the NRRD file",
+    "metaimage": "the MetaImage file",
     "tiff": "the TIFF file",
     "user": "the user",
     "none": "nobody",

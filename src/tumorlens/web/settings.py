@@ -68,7 +68,16 @@ class Settings:
     idle_limit_s: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("jobs", "queue", "queue_bytes", "max_file_bytes", "scan_bytes", "max_files", "max_uploads", "results"):
+        for name in (
+            "jobs",
+            "queue",
+            "queue_bytes",
+            "max_file_bytes",
+            "scan_bytes",
+            "max_files",
+            "max_uploads",
+            "results",
+        ):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}: it must be at least 1.")
         if self.time_limit_s <= 0 or self.idle_limit_s <= 0:

@@ -103,7 +103,9 @@ def _fields(data: bytes) -> tuple[dict[str, str], int]:
         name, colon, value = line.partition(":")
         if colon and not line.startswith("#") and not value.startswith("="):
             key = name.strip().lower()
-            fields[{"datafile": "data file", "byteskip": "byte skip", "lineskip": "line skip"}.get(key, key)] = value.strip()
+            fields[{"datafile": "data file", "byteskip": "byte skip", "lineskip": "line skip"}.get(key, key)] = (
+                value.strip()
+            )
     missing = [name for name in ("dimension", "sizes", "type", "encoding") if name not in fields]
     if missing:
         raise UnreadableFileError(f"This NRRD file does not state its {missing[0]}: export it again.")
