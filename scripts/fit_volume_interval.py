@@ -2,10 +2,10 @@
 
     python scripts/fit_volume_interval.py DATASETS [--into WEIGHTS/reader-lite0/manifest.json]
 
-The collection taught nothing and chooses nothing else. Each person's FLAIR slices are a stack; the ratio of true to measured
-volume needs no spacing. People are divided by the digest of their number. A stack without an outline counts as missed
-and has no ratio. With ``--into`` the factors are written into the manifest; all else of a volume's answer follows the rules
-for slices.
+The collection taught nothing and chooses nothing else. Each person's FLAIR slices are a stack; the ratio of true to
+measured volume needs no spacing. People are divided by the digest of their number. A stack without an outline counts as
+missed and has no ratio. With ``--into`` the factors are written into the manifest; all else of a volume's answer follows
+the rules for slices.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def main() -> None:
     fit, check = ratios[np.array(half) == 0], ratios[np.array(half) == 1]
     low, high = conformal(fit)
     held = float(np.mean((check >= low) & (check <= high)))
-    print(f"factors {low:.3f} to {high:.3f} of {len(fit)} people hold for {100 * held:.0f} % of the {len(check)} others")
+    said = f"hold for {100 * held:.0f} %"
+    print(f"factors {low:.3f} to {high:.3f} of {len(fit)} people; on the {len(check)} others they {said}")
     if given.into is not None:
         values = json.loads(given.into.read_text())
         reading = values["reading"]
@@ -102,8 +103,8 @@ def main() -> None:
             doubt=reading["doubt"],
             factors=(round(low, 3), round(high, 3)),
             factors_coverage=COVERAGE,
-            fitted_on=f"factors: {len(fit)} people of lgg (FLAIR), which taught nothing; on the {len(check)} others they "
-            f"hold for {100 * held:.0f} %; the rest as for slices",
+            fitted_on=f"factors: {len(fit)} people of lgg (FLAIR), which taught nothing; on the {len(check)} others "
+            f"they {said}; the rest as for slices",
         )
         reading["volume"] = rules.model_dump(mode="json")
         given.into.write_text(json.dumps(values, indent=2) + "\n")

@@ -142,6 +142,16 @@ class Tab:
         rows, cols, text = self.page.evaluate(script)
         return np.frombuffer(base64.b64decode(text), np.uint8).reshape(rows, cols, 4)
 
+    def settled_canvas(self) -> np.ndarray:
+        """Pixels of the stage once they stand still: a machine with other work draws late."""
+        before = self.canvas()
+        while True:
+            self.page.wait_for_timeout(200)
+            now = self.canvas()
+            if np.array_equal(now, before):
+                return now
+            before = now
+
     def middle(self) -> tuple[float, float]:
         box = self.page.locator(".stage-surface").bounding_box()
         assert box is not None

@@ -118,20 +118,19 @@ def test_real_mri(tab: Tab, real_data: Callable[[str], Path]) -> None:
 def test_window_level(tab: Tab, phantoms: dict[str, Path]) -> None:
     tab.analyze(phantoms["no_tumor"])
     levels = tab.page.locator(".hud-levels")
-    start, picture = levels.inner_text(), tab.canvas()
+    picture = tab.settled_canvas()
+    start = levels.inner_text()
     tab.drag(-90, 0)
-    assert levels.inner_text() != start
-    assert tab.canvas().mean() != picture.mean()
+    wait_until(lambda: levels.inner_text() != start and tab.canvas().mean() != picture.mean())
     tab.page.get_by_role("button", name="Reset the view").click()
-    assert levels.inner_text() == start
-    np.testing.assert_array_equal(tab.canvas(), picture)
+    wait_until(lambda: levels.inner_text() == start and np.array_equal(tab.canvas(), picture))
     tab.page.get_by_role("button", name="Invert the grey levels").click()
     wait_until(lambda: tab.canvas()[..., 0].mean() > 2 * picture[..., 0].mean())
 
 
 def test_zoom_pan_ruler_and_layouts(tab: Tab, phantoms: dict[str, Path]) -> None:
     tab.analyze(phantoms["glioma"])
-    before = tab.canvas()
+    before = tab.settled_canvas()
     tab.page.mouse.move(*tab.middle())
     tab.page.mouse.wheel(0, -400)
     wait_until(lambda: not np.array_equal(tab.canvas(), before))

@@ -112,8 +112,8 @@ def analyze(
 ) -> None:
     """Say what brain MRI scans show: class, outline, measurements.
 
-    Reads PNG, JPEG, BMP, TIFF, DICOM, NIfTI, NRRD, MetaImage, MGZ and figshare .mat files, known by content. Lengths are in
-    millimeters only where the file carries a spacing or --spacing states one.
+    Reads PNG, JPEG, BMP, TIFF, DICOM, NIfTI, NRRD, MetaImage, MGZ and figshare .mat files, known by content, whole
+    volumes too. Lengths are in millimeters only where the file carries a spacing or --spacing states one.
     """
     from tumorlens.cli.group import terminable
     from tumorlens.cli.inputs import Part, parse_shard

@@ -136,9 +136,9 @@ class Worker:
         analysis = self.analyzer.analyze(scan, asked.spacing_mm, asked.slice_index, gate=asked.gate)
         timings = dict(analysis.timings or {})
         timings["read"] = timings.get("read", 0.0) + reading_s
-        analysis = replace(analysis, timings=timings)
+        source = replace(analysis.scan.source, path=shown)
+        analysis = replace(analysis, timings=timings, scan=analysis.scan.with_source(source))
         values = analysis.to_dict()
-        values["source"]["path"] = shown
         document = AnalysisDocument.model_validate(values)
         if outputs is not None:
             outputs.write(analysis, document.model_dump_json(), overwrite=self.overwrite)

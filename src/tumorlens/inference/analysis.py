@@ -21,6 +21,7 @@ from tumorlens.scan import Slice
 
 REFUSED = "This does not look like a slice of a brain MRI, so it was not read."
 UNCERTAIN_KIND = "The kind of this tumor cannot be told from this slice."
+UNCERTAIN_KIND_OF_VOLUME = "The kind of this tumor cannot be told from these slices."
 _IS_UNLIKE = "this scan is unlike those that the model knows"
 NO_OUTLINE = "A tumor is suspected, but none is outlined: look at the scan yourself."
 OVERRIDDEN = "This does not look like a slice of a brain MRI, and was read all the same, as asked."
@@ -129,12 +130,13 @@ class Analysis:
         """A plain sentence where the label alone should not be trusted, or ``None``."""
         if self.is_unlike:
             return UNLIKE
+        uncertain = UNCERTAIN_KIND if self.whole is None else UNCERTAIN_KIND_OF_VOLUME
         if len(self.prediction_set) < 2 or self.coverage is None:
-            return UNCERTAIN_KIND if self.kind_uncertain else None
+            return uncertain if self.kind_uncertain else None
         *others, last = (label_title(one).lower() for one in self.prediction_set)
         count = {2: "Two", 3: "Three", 4: "Four"}.get(len(self.prediction_set), str(len(self.prediction_set)))
         remain = f"remain possible: {', '.join(others)} and {last} (at {100 * self.coverage:g} % coverage)."
-        return f"{UNCERTAIN_KIND} {count} {remain}" if self.kind_uncertain else f"{count} classes {remain}"
+        return f"{uncertain} {count} {remain}" if self.kind_uncertain else f"{count} classes {remain}"
 
     @property
     def looked_for(self) -> str | None:

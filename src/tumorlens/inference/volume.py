@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import InputError
-from tumorlens.inference.analysis import NO_OUTLINE, Analysis, ModelReference
+from tumorlens.inference.analysis import NO_OUTLINE, OVERRIDDEN, Analysis, ModelReference
 from tumorlens.inference.areas import UNSURE_OUTLINE
 from tumorlens.inference.classifier import ClassifiesSlices
 from tumorlens.inference.findings import Findings, findings_of
@@ -85,13 +85,25 @@ def volume_analysis(models: AnswersSlices, scan: Scan, *, refuse: bool = True) -
     indices = slices_in_head(scan)
     if not indices:
         raise InputError("Every voxel of this volume has the same value, so there is nothing to read: choose another.")
-    if scan.refusal is not None and refuse and models.gate is not None:
-        return _refused(models, scan, indices, {}, scan.refusal)
-    seen = dict(zip(indices, _in_batches(lambda batch: _look(models, batch, refuse), scan, indices), strict=True))
-    reason = _refusal(seen, indices) if refuse else None
-    if reason is not None:
-        return _refused(models, scan, indices, seen, reason)
+    gated: dict[int, GateAnswer] = {}
+    if models.gate is not None:
+        if scan.refusal is not None and refuse:
+            return _refused(models.gate, scan, indices, {}, scan.refusal)
+        gated = dict(zip(indices, _in_batches(models.gate, scan, indices), strict=True))
+        reason = _refusal(gated, indices) if refuse else None
+        if reason is not None:
+            return _refused(models.gate, scan, indices, gated, reason)
+    seen = {at: _Seen(gated.get(at)) for at in indices}
+    chosen = _within(gated, indices) if refuse else indices
+    read = dict(zip(chosen, _in_batches(lambda batch: _look(models, batch), scan, chosen), strict=True))
+    seen |= {at: replace(one, gate=gated.get(at)) for at, one in read.items()}
     return _answered(models, scan, indices, seen, refuse)
+
+
+def _within(gated: dict[int, GateAnswer], indices: Sequence[int]) -> Sequence[int]:
+    """From the first to the last slice that passed: one between that did not is a part of the same brain."""
+    passed = [place for place, at in enumerate(indices) if at not in gated or gated[at].passed]
+    return indices[passed[0] : passed[-1] + 1]
 
 
 def _in_batches(work: Callable[[Sequence[Slice]], list[_Answer]], scan: Scan, indices: Sequence[int]) -> list[_Answer]:
@@ -102,25 +114,21 @@ def _in_batches(work: Callable[[Sequence[Slice]], list[_Answer]], scan: Scan, in
         return [one for batch in found for one in batch]
 
 
-def _look(models: AnswersSlices, slices: Sequence[Slice], refuse: bool) -> list[_Seen]:
-    flat = [one.pixels.min() == one.pixels.max() for one in slices]
-    gated: list[GateAnswer | None] = [None] * len(slices)
-    if models.gate is not None:
-        gated = list(models.gate(slices))
-    passed = [at for at, one in enumerate(gated) if not flat[at] and (one is None or one.passed or not refuse)]
-    found = [_Seen(one) for one in gated]
-    if not passed:
+def _look(models: AnswersSlices, slices: Sequence[Slice]) -> list[_Seen]:
+    found = [_Seen(None)] * len(slices)
+    chosen = [at for at, one in enumerate(slices) if one.pixels.min() != one.pixels.max()]
+    if not chosen:
         return found
-    chosen = [slices[at] for at in passed]
+    shown = [slices[at] for at in chosen]
     if models.reader is not None:
-        for at, reading in zip(passed, models.reader(chosen, quick=True), strict=True):
-            found[at] = _Seen(gated[at], reading.tumor_logit, reading.kind_probabilities, _lean(reading))
+        for at, reading in zip(chosen, models.reader(shown, quick=True), strict=True):
+            found[at] = _Seen(None, reading.tumor_logit, reading.kind_probabilities, _lean(reading))
         return found
     assert models.classifier is not None
-    for at, answer in zip(passed, models.classifier(chosen), strict=True):
+    for at, answer in zip(chosen, models.classifier(shown), strict=True):
         none = min(max(answer.probabilities.get(_NO_TUMOR, 0.0), _SURE), 1 - _SURE)
         kinds = {name: value / (1 - none) for name, value in answer.probabilities.items() if name != _NO_TUMOR}
-        found[at] = _Seen(gated[at], log((1 - none) / none), kinds)
+        found[at] = _Seen(None, log((1 - none) / none), kinds)
     return found
 
 
@@ -129,30 +137,24 @@ def _lean(reading: Reading) -> Reading:
     return replace(reading, map=np.zeros((0, 0), dtype=np.float32))
 
 
-def _refusal(seen: dict[int, _Seen], indices: Sequence[int]) -> str | None:
+def _refusal(gated: dict[int, GateAnswer], indices: Sequence[int]) -> str | None:
     """Why the gate refuses the volume, in one sentence, or ``None``."""
     quarter = len(indices) // 4
     middle = indices[quarter : len(indices) - quarter]
-    stopped = [seen[at].gate for at in middle if seen[at].kinds is None]
+    stopped = [gated[at] for at in middle if not gated[at].passed]
     if len(middle) - len(stopped) >= LEAST_PASSED * len(middle):
         return None
-    reasons = [one.reason for one in stopped if one is not None and one.reason is not None]
-    first = f" Of the first: {reasons[0]}" if reasons else ""
+    first = "" if stopped[0].reason is None else f" Of the first: {stopped[0].reason}"
     return (
         f"{len(stopped):,} of the {len(middle):,} slices in the middle do not look like a slice of a brain MRI.{first}"
     )
 
 
-def _refused(
-    models: AnswersSlices, scan: Scan, indices: Sequence[int], seen: dict[int, _Seen], reason: str
-) -> Analysis:
+def _refused(gate: Gate, scan: Scan, indices: Sequence[int], gated: dict[int, GateAnswer], reason: str) -> Analysis:
     shown = indices[len(indices) // 2]
-    gates = [one.gate.score for one in seen.values() if one.gate is not None]
-    assert models.gate is not None
-    gate = models.gate.manifest
+    manifest = gate.manifest
     readings = tuple(
-        SliceReading(at, "refused" if one.kinds is None else "read", _score(one), None, None)
-        for at, one in seen.items()
+        SliceReading(at, "read" if one.passed else "refused", one.score, None, None) for at, one in gated.items()
     )
     said = f"Slices {indices[0]} to {indices[-1]} of {len(scan.pixels):,}, those inside the head, were looked at."
     return Analysis(
@@ -162,12 +164,12 @@ def _refused(
         mask=None,
         regions=(),
         activation_map=None,
-        models=(ModelReference(gate.id, gate.task, gate.sha256),),
+        models=(ModelReference(manifest.id, manifest.task, manifest.sha256),),
         slice_index=shown,
         slice_count=len(scan.pixels),
         warnings=scan.warnings,
         timings={},
-        gate_score=float(np.median(gates)) if gates else 0.0,
+        gate_score=_median([one.score for one in gated.values()]) or 0.0,
         reason=reason,
         whole=Whole(readings, None, (), 1, said),
     )
@@ -214,7 +216,7 @@ def _answered(
     said = statement(indices, left_out, len(scan.pixels), window, scan.slice_mm)
     whole = Whole(readings, mask, bodies, window, said, _bounds(bodies, own))
 
-    base = models.analyze_slice(scan.slice(shown), gate=refuse)
+    base = models.analyze_slice(scan.slice(shown), gate=False)
     flat = None if mask is None else np.ascontiguousarray(mask[shown])
     answer = replace(
         base,
@@ -224,7 +226,8 @@ def _answered(
         regions=() if flat is None else measure_mask(flat, base.spacing_mm),
         area_interval=None,
         whole=whole,
-        warnings=_warnings(base, whole),
+        warnings=_warnings(base, whole, refuse),
+        reason=None if refuse else base.reason,
         gate_score=_median([_score(one) for one in seen.values()]),
         models=base.models if flat is None or models.segmenter is None else _with_segmenter(base, models, seen),
     )
@@ -239,9 +242,10 @@ def _answered(
     )
 
 
-def _warnings(base: Analysis, whole: Whole) -> tuple[str, ...]:
-    """Those of the slice that is shown, but what they say of its outline alone."""
-    kept = tuple(one for one in base.warnings if one != NO_OUTLINE and not one.startswith(UNSURE_OUTLINE))
+def _warnings(base: Analysis, whole: Whole, refuse: bool) -> tuple[str, ...]:
+    """Those of the slice that is shown, but what they say of its outline or of the gate's view of it alone."""
+    own = (NO_OUTLINE, UNSURE_OUTLINE, *((OVERRIDDEN,) if refuse else ()))
+    kept = tuple(one for one in base.warnings if not one.startswith(own))
     return kept if whole.mask is None or whole.bodies else (*kept, NO_OUTLINE)
 
 
