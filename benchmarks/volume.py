@@ -2,9 +2,9 @@
 
     python benchmarks/volume.py VOLUME.nii.gz [--rounds 3]
 
-Each round runs one and then the other, and medians are compared. ``tumorlens analyze VOLUME --out DIR`` reads every slice
-inside the head, writes mask, pictures and page, and draws on all processors. Exit status 1 where it takes more than 6 s or
-600 MB.
+Each round runs one and then the other, and medians are compared. ``tumorlens analyze VOLUME --out DIR`` reads every
+slice inside the head, writes mask, pictures and page, and draws on all processors. Exit status 1 where it takes more
+than 6 s or 600 MB.
 """
 
 from __future__ import annotations

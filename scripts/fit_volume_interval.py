@@ -3,9 +3,9 @@
     python scripts/fit_volume_interval.py DATASETS [--into WEIGHTS/reader-lite0/manifest.json]
 
 The collection taught nothing and chooses nothing else. Each person's FLAIR slices are a stack; the ratio of true to
-measured volume needs no spacing. People are divided by the digest of their number. A stack without an outline counts as
-missed and has no ratio. With ``--into`` the factors are written into the manifest; all else of a volume's answer follows
-the rules for slices.
+measured volume needs no spacing. People are divided by the digest of their number. A stack without an outline is missed
+and has no ratio. With ``--into`` the factors are written into the manifest; all else of a volume's answer follows the
+rules for slices.
 """
 
 from __future__ import annotations
