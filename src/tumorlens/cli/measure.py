@@ -150,19 +150,16 @@ def _print_table(path: Path, scan: Slice, regions: tuple[Region, ...]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    unit = "px" if scan.spacing_mm is None else "mm"
+    from tumorlens.measurement import measures
+
+    unit: measures.Unit = "px" if scan.spacing_mm is None else "mm"
     count = f"{len(regions)} region{'' if len(regions) == 1 else 's'}"
     table = Table(box=SIMPLE_HEAD, padding=0)
-    areas = ["area px"] if scan.spacing_mm is None else ["area px", "area mm²"]
-    for name in ("row, col", *areas, "perimeter", "width", "height", "longest", "circularity"):
+    for name in ("row, col", *measures.heads(unit)):
         table.add_column(name, justify="right", no_wrap=True)
     for region in regions:
-        values = region.to_dict()
-        lengths = [values[f"{name}_{unit}"] for name in ("perimeter", "width", "height", "longest_diameter")]
-        area = [f"{region.area_mm2:.2f}"] if region.area_mm2 is not None else []
-        cells = [f"{length:.2f}" if isinstance(length, float) else str(length) for length in lengths]
         place = f"{region.centroid[0]:.1f}, {region.centroid[1]:.1f}"
-        table.add_row(place, str(region.area_px), *area, *cells, f"{region.circularity:.3f}")
+        table.add_row(place, *measures.cells(region.to_dict(), unit, decimals=2))
     if scan.spacing_mm is not None:
         stated = f"Spacing {scan.spacing_mm[0]:g} x {scan.spacing_mm[1]:g} mm (row x col), from: {scan.spacing_source}."
     else:

@@ -212,19 +212,14 @@ def area_line(document: AnalysisDocument) -> str:
 
 
 def _regions(document: AnalysisDocument) -> Table:
-    unit = "px" if document.spacing_mm is None else "mm"
+    from tumorlens.measurement import measures
+
+    unit: measures.Unit = "px" if document.spacing_mm is None else "mm"
     table = _table()
-    for name in ("row, col", "area px", "area mm²", "perimeter", "width", "height", "longest", "circularity"):
+    for name in ("row, col", *measures.heads(unit)):
         table.add_column(name, justify="right", no_wrap=True)
     for region in document.regions:
-        names = [f"{name}_{unit}" for name in ("perimeter", "width", "height", "longest_diameter")]
-        table.add_row(
-            f"{region.centroid[0]:.1f}, {region.centroid[1]:.1f}",
-            str(region.area_px),
-            _number(region.area_mm2, 1),
-            *(_number(getattr(region, name), 1) for name in names),
-            f"{region.circularity:.3f}",
-        )
+        table.add_row(f"{region.centroid[0]:.1f}, {region.centroid[1]:.1f}", *measures.cells(region.model_dump(), unit))
     return table
 
 

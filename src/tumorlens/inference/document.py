@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from tumorlens.inference.areas import is_unsure
+from tumorlens.measurement.measures import document_fields
 from tumorlens.scan import SpacingSource
 
 SCHEMA_VERSION = "4.0"
@@ -35,26 +36,23 @@ class SliceDocument(_Part):
     count: int = Field(ge=1, description="Number of slices.")
 
 
-class RegionDocument(_Part):
+def region_fields() -> Any:
+    """The base of :class:`RegionDocument`, made of the table of measurements."""
+    made: dict[str, Any] = {
+        name: (of_type, Field(default, description=text))
+        for name, (of_type, default, text) in document_fields().items()
+    }
+    return create_model("RegionFields", __base__=_Part, **made)
+
+
+_RegionFields: Any = region_fields()
+
+
+class RegionDocument(_RegionFields):  # type: ignore[misc]
     """One connected region of the mask; each ``_mm`` value is null where the spacing is unknown."""
 
-    area_px: int = Field(description="Number of pixels.")
-    area_mm2: float | None
-    perimeter_px: float
-    perimeter_mm: float | None
-    width_px: int = Field(description="Columns of bbox.")
-    width_mm: float | None
-    height_px: int = Field(description="Rows of bbox.")
-    height_mm: float | None
-    longest_diameter_px: float
-    longest_diameter_mm: float | None
-    circularity: float = Field(description="4 pi area / perimeter squared; 1 for a disc.")
     centroid: tuple[float, float] = Field(description="Mean (row, column) of the pixel centers.")
     bbox: tuple[int, int, int, int] = Field(description="Half-open [row0, col0, row1, col1].")
-    perpendicular_diameter_px: float | None = Field(
-        None, description="Longest chord at a right angle to the longest diameter; null in older documents."
-    )
-    perpendicular_diameter_mm: float | None = None
 
 
 class MaskDocument(_Part):

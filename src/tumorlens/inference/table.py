@@ -10,13 +10,12 @@ from typing import Literal
 from tumorlens.inference.document import AnalysisDocument
 from tumorlens.labels import CLASSES
 from tumorlens.measurement import summarize
+from tumorlens.measurement.measures import columns
 from tumorlens.measurement.regions import Region
 
 Status = Literal["ok", "skipped", "refused", "failed"]
 Value = str | int | float | None
 
-_LENGTHS = ("perimeter_px", "perimeter_mm", "width_px", "width_mm", "height_px", "height_mm")
-_MEASURED = ("regions", "area_px", "area_mm2", *_LENGTHS, "circularity")
 COLUMNS = (
     "path",
     "status",
@@ -29,7 +28,7 @@ COLUMNS = (
     "p_tumor",
     "looks_like",
     "unlike",
-    *_MEASURED,
+    *columns(),
     "trust",
     "looked_for",
     "error",
@@ -61,7 +60,7 @@ def summary_row(
         }
     if document.status == "refused":
         return row | {"error": f"{document.message} {document.reason}"}
-    return row | summarize([Region(**dict(region)) for region in document.regions]).to_dict()
+    return row | summarize([Region.from_dict(dict(region)) for region in document.regions]).to_dict()
 
 
 def summary_csv(rows: Iterable[dict[str, Value]]) -> bytes:

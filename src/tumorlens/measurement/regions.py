@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorlens.measurement import measures
 from tumorlens.measurement.boundary import Boundary, boundaries
 from tumorlens.measurement.components import Components, components
 from tumorlens.measurement.diameter import hull_of, longest_diameter, perpendicular_diameter
@@ -38,6 +41,7 @@ class Region:
         circularity: 4 pi area / perimeter squared, above 0 and at most 1; of the ``_mm`` values where there are any.
         centroid: mean ``(row, col)`` of the pixel centers, in pixels; the first pixel is at 0, 0.
         bbox: half-open ``(row0, col0, row1, col1)`` in pixels.
+        more: values by field of the measures that the table of measurements computes by a function.
     """
 
     area_px: int
@@ -55,10 +59,19 @@ class Region:
     bbox: tuple[int, int, int, int]
     perpendicular_diameter_px: float | None = None
     perpendicular_diameter_mm: float | None = None
+    more: Mapping[str, float | None] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
         """The fields by name, of types that JSON has (``centroid`` and ``bbox`` as lists)."""
-        return asdict(self) | {"centroid": list(self.centroid), "bbox": list(self.bbox)}
+        values = asdict(self) | {"centroid": list(self.centroid), "bbox": list(self.bbox)}
+        return values | values.pop("more")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Region:
+        """The region of the fields of :meth:`to_dict`."""
+        own = {one.name for one in fields(cls)}
+        known = {name: value for name, value in values.items() if name in own}
+        return cls(**known, more={name: value for name, value in values.items() if name not in own})
 
 
 def measure_mask(
@@ -112,6 +125,7 @@ def _measure(found: Components, index: int, boundary: Boundary, spacing: tuple[f
         bbox=(row0, col0, row1, col1),
         perpendicular_diameter_px=perpendicular_diameter(hull),
         perpendicular_diameter_mm=None if spacing is None else perpendicular_diameter(hull, spacing),
+        more=measures.computed(measures.Shape(hull, outline, area_px, enclosed_px), spacing),
     )
 
 

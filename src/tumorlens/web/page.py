@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from tumorlens.measurement import measures
 from tumorlens.web.problems import ProblemError
 
 FOLDER = Path(__file__).parent / "static"
 INDEX = "index.html"
+MEASURES = "js/measures.js"
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -37,15 +40,18 @@ class Asset:
 
 
 def read_assets(folder: Path = FOLDER) -> dict[str, Asset]:
-    """The files of known types below a folder, by path below it."""
-    found = {}
+    """The files of known types below a folder, by path below it, and the table of measurements as a module."""
+    table = f"export const MEASURES = {json.dumps(measures.for_page())};\n".encode()
+    found = {MEASURES: _asset(table, TYPES[".js"])}
     for path in sorted(folder.rglob("*")):
         media_type = TYPES.get(path.suffix)
         if media_type is not None and path.is_file():
-            content = path.read_bytes()
-            etag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-            found[path.relative_to(folder).as_posix()] = Asset(content, media_type, etag)
+            found[path.relative_to(folder).as_posix()] = _asset(path.read_bytes(), media_type)
     return found
+
+
+def _asset(content: bytes, media_type: str) -> Asset:
+    return Asset(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:20]}"')
 
 
 def page_router(assets: dict[str, Asset]) -> APIRouter:

@@ -14,6 +14,7 @@ from tumorlens.inference.document import NOTICE, AnalysisDocument, RegionDocumen
 from tumorlens.inference.findings import look_title
 from tumorlens.io import draw_overlay, encode_png
 from tumorlens.labels import label_title
+from tumorlens.measurement import measures
 from tumorlens.web.findings import mask_of
 from tumorlens.web.render import Finished, display
 
@@ -138,8 +139,8 @@ def _findings(document: AnalysisDocument) -> str:
 def _measurements(document: AnalysisDocument) -> str:
     if not document.regions:
         return "<p>Nothing was outlined, so nothing is measured. That is no proof that there is nothing.</p>"
-    unit = "px" if document.spacing_mm is None else "mm"
-    heads = ("Region", "Area", "Perimeter", "Width", "Height", "Longest diameter", "Circularity")
+    unit: measures.Unit = "px" if document.spacing_mm is None else "mm"
+    heads = ("Region", *(measure.title for measure in measures.MEASURES))
     rows = "".join(_region_row(number, one, unit) for number, one in enumerate(document.regions, 1))
     where = (
         f"Spacing {document.spacing_mm[0]:g} x {document.spacing_mm[1]:g} mm (row x column), stated by "
@@ -163,12 +164,18 @@ def _interval(document: AnalysisDocument) -> str:
     return f"<p>Area of the outline: {escape(text)}. The interval says how far it may be from the true area.</p>"
 
 
-def _region_row(number: int, region: RegionDocument, unit: str) -> str:
+def _region_row(number: int, region: RegionDocument, unit: measures.Unit) -> str:
     values = region.model_dump()
-    area = f"{region.area_px:,} px" if unit == "px" else f"{region.area_mm2:,.1f} mm²"
-    lengths = [f"{values[f'{one}_{unit}']:.1f} {unit}" for one in ("perimeter", "width", "height", "longest_diameter")]
-    cells = [str(number), area, *lengths, f"{region.circularity:.3f}"]
+    cells = [str(number), *(_value(one, values.get(one.field(unit)), unit) for one in measures.MEASURES)]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _value(measure: measures.Measure, value: float | None, unit: measures.Unit) -> str:
+    if value is None:
+        return "-"
+    if measure.kind == "area":
+        return f"{value:,} px" if unit == "px" else f"{value:,.1f} mm²"
+    return f"{value:.{measure.decimals}f}" + ("" if measure.kind == "ratio" else f" {unit}")
 
 
 def _warnings(document: AnalysisDocument) -> str:

@@ -5,6 +5,7 @@ import { h, replace } from "../dom.js";
 import { answerName, number, signed, sureness, when } from "../format.js";
 import { icon } from "../icons.js";
 import { iconButton, showBar } from "../viewer/controls.js";
+import { MEASURES } from "../measures.js";
 import { regionsOf, totalArea } from "../panels/measurements.js";
 import { swap } from "../router.js";
 import * as session from "../session.js";
@@ -13,10 +14,10 @@ import { newView } from "../viewer/view.js";
 import { Viewer } from "../viewer/viewer.js";
 
 const ROWS = [
-  ["area", (regions, unit) => totalArea(regions, unit === "mm" ? "area_mm2" : "area_px")],
-  ...["longest_diameter", "width", "height", "perimeter"].map((name) => [
-    name,
-    (regions, unit) => regions[0][`${name}_${unit}`],
+  [t("measure.area"), (regions, unit) => totalArea(regions, unit === "mm" ? "area_mm2" : "area_px")],
+  ...MEASURES.filter((one) => one.kind === "length").map((one) => [
+    one.title,
+    (regions, unit) => regions[0][one[unit]] ?? null,
   ]),
 ];
 
@@ -206,7 +207,7 @@ function changeRow(name, [before, after], unit, comparable) {
   return h(
     "tr",
     { data: { row: name } },
-    h("th", { scope: "row" }, t("compare.row", { name: t(`measure.${name}`), unit: shown })),
+    h("th", { scope: "row" }, t("compare.row", { name, unit: shown })),
     h("td", {}, plain(before)),
     h("td", {}, plain(after)),
     h("td", { class: "strong" }, both ? signed(after - before, decimals) : t("none")),

@@ -3,9 +3,12 @@
 import { h } from "../dom.js";
 import { number, quantity } from "../format.js";
 import { icon } from "../icons.js";
+// The server makes this module of its table of measurements.
+import { MEASURES } from "../measures.js";
 import { t } from "../strings.js";
 
-const LENGTHS = ["longest_diameter", "width", "height", "perimeter"];
+const LENGTHS = MEASURES.filter((one) => one.kind === "length");
+const RATIOS = MEASURES.filter((one) => one.kind === "ratio");
 
 /** The regions in force: those of the correction where there is one. */
 export const regionsOf = (item) => item.corrected?.regions ?? item.analysis.regions;
@@ -63,13 +66,15 @@ export function measurementsCard(item, onSpacing) {
         area.element,
         interval,
         LENGTHS.map(
-          (name) => row(t(`measure.${name}`), { mm: largest[`${name}_mm`], px: largest[`${name}_px`] }, known).element,
+          (one) => row(one.title, { mm: largest[one.mm] ?? null, px: largest[one.px] ?? null }, known).element,
         ),
-        h(
-          "tr",
-          {},
-          h("th", { scope: "row" }, t("measure.circularity")),
-          h("td", { colspan: known ? "2" : null, class: "strong" }, number(largest.circularity, 2)),
+        RATIOS.map((one) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, one.title),
+            h("td", { colspan: known ? "2" : null, class: "strong" }, number(largest[one.mm], one.decimals)),
+          ),
         ),
       ),
     ),
