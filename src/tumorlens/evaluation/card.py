@@ -166,7 +166,11 @@ def _chosen(manifest: Manifest) -> str:
         return f"The validation part chose the checkpoint and the temperature {manifest.temperature:.3f}.{averaged}"
     if manifest.reading is not None:
         rules = manifest.reading
-        elsewhere = f" Outlines of {', '.join(rules.segmented)} are the segmenter's." if rules.segmented else ""
+        elsewhere = (
+            f" Outlines of {', '.join(rules.segmented)} are the mean of its own and the segmenter's."
+            if rules.segmented
+            else ""
+        )
         return (
             f"No epoch was chosen. Chosen on {rules.fitted_on}: a tumor from a probability of "
             f"{rules.tumor_threshold:.2f}, in doubt from {rules.doubt[0]:.2f} to {rules.doubt[1]:.2f}, a kind from "

@@ -24,8 +24,9 @@ from tumorlens.inference.findings import findings_of
 from tumorlens.inference.gate import Gate, GateAnswer, open_gate
 from tumorlens.inference.manifest import Manifest, read_manifest
 from tumorlens.inference.opening import open_session
-from tumorlens.inference.reader import Reader, Reading, open_reader
+from tumorlens.inference.reader import Reader, Reading, held_down, open_reader
 from tumorlens.inference.segmenter import Outline, Segmenter
+from tumorlens.inference.session import Floats
 from tumorlens.inference.shipped import (
     DEFAULT_GATE,
     DEFAULT_SEGMENTER,
@@ -153,6 +154,20 @@ class Analyzer:
         """Analyze one slice of a volume that is open."""
         return self._answers([open_slice(scan)], 0.0, gate)[0]
 
+    def outline_slices(self, slices: Sequence[Slice]) -> list[NDArray[np.bool_]]:
+        """Masks bool ``[rows, cols]`` of slices by the segmenter, and by the reader too where its manifest asks."""
+        maps = None
+        if self.segmented is not None and self.reader is not None:
+            maps = [one.map for one in self.reader(slices, quick=True)]
+        return [one.mask for one in self._outlined(slices, maps)]
+
+    def _outlined(self, slices: Sequence[Slice], maps: Sequence[Floats] | None) -> list[Outline]:
+        """Outlines of the segmenter; with a reader's ``maps`` of both, by the mean of their probabilities."""
+        assert self.segmenter is not None
+        if maps is None or self.reader is None:
+            return self.segmenter.outline(slices)
+        return self.segmenter.outline(slices, maps, self.reader.rules.mask_threshold)
+
     def _volume(self, scan: Scan, reading_s: float, refuse: bool) -> Analysis:
         started = time.perf_counter()
         found = volume_analysis(self, scan, refuse=refuse)
@@ -198,7 +213,13 @@ class Analyzer:
         outlines = {at: readings[at].outline for at in positive if at in readings}
         asked = [at for at in positive if self._asks_segmenter(readings.get(at))]
         if asked and self.segmenter is not None:
-            outlines |= dict(zip(asked, self.segmenter.outline([scans[at] for at in asked]), strict=True))
+            maps = [readings[at].map for at in asked] if self.segmented is not None else None
+            outlines |= dict(zip(asked, self._outlined([scans[at] for at in asked], maps), strict=True))
+        if self.reader is not None and self.reader.rules.outlined_only:
+            for at in [one for one in positive if not outlines[one].mask.any()]:
+                readings[at] = held_down(readings[at], self.reader.rules)
+                answers[at] = readings[at].classification
+                del outlines[at]
         times.append(time.perf_counter())
         spent = [after - before for before, after in itertools.pairwise(times)]
         share = {

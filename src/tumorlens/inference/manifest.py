@@ -175,8 +175,10 @@ class ReadingRules(_Part):
         unlike_threshold: a slice whose ``unlike`` is above this is unlike those that the reader knows.
         views: views of a slice whose answers are averaged.
         turns_when_doubtful: whether quarter turns are asked too, in all views, where ``doubt`` holds.
-        segmented: sequences that a slice may look like whose outline is the segmenter's that ships, which does better
-            there; the others are outlined by the reader itself.
+        segmented: sequences that a slice may look like whose outline is made with the segmenter that ships: the mean of
+            both probabilities, above ``mask_threshold``; the others are outlined by the reader alone.
+        outlined_only: whether a tumor is called only where one is outlined: it must be pointed at. The probability of
+            one that is not is held at the middle of ``doubt``, so that it remains possible.
         fitted_on: which slices chose all this, in words.
         known: how it did on scans of each look.
         volume: how the slices of a volume become its answer; ``None``: by the rules for slices.
@@ -195,6 +197,7 @@ class ReadingRules(_Part):
     views: tuple[Literal["identity", "mirror"], ...] = ("identity",)
     turns_when_doubtful: bool = False
     segmented: tuple[Literal["t1", "t1c", "t2", "flair"], ...] = ()
+    outlined_only: bool = False
     fitted_on: str = ""
     known: tuple[KnownLook, ...] = ()
     volume: VolumeRules | None = None

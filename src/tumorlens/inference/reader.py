@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ class Reading:
     """What a reader says about one slice.
 
     Attributes:
-        tumor_logit: of a tumor, before calibration.
+        tumor_logit: of a tumor, before calibration; held down where the rules ask for an outline and there is none.
         tumor_probability: calibrated probability that a tumor shows.
         kind_probabilities: of each kind, given that there is a tumor; they add up to 1.
         label: a kind, ``tumor`` where no kind is likely enough, or ``no_tumor``.
@@ -134,13 +135,13 @@ class Reader:
     def _reading(self, at: int, outputs: dict[str, Floats], prepared: Prepared) -> Reading:
         rules = self.rules
         tumor = float(self._tumor(outputs["tumor_logit"][at]))
+        probability = prepared.geometry.restore(outputs["mask"][at])
         kinds = softmax(outputs["kind_logits"][at] / np.float32(rules.kind_temperature))
         by_kind = {name: float(value) for name, value in zip(rules.kinds, kinds, strict=True)}
         unlike = float(outputs["unlike"][at])
         is_unlike = rules.unlike_threshold is not None and unlike > rules.unlike_threshold
         sequence = SEQUENCES[int(outputs["sequence_logits"][at].argmax())]
         stripped = bool(outputs["stripped_logit"][at] > 0)
-        probability = prepared.geometry.restore(outputs["mask"][at])
         return Reading(
             tumor_logit=float(outputs["tumor_logit"][at]),
             tumor_probability=tumor,
@@ -166,6 +167,19 @@ class Reader:
     def _spread(self, probability: Floats) -> float:
         known = self.manifest.area_interval
         return 1.0 if known is None or known.spread is None else map_spread(probability, known.spread)
+
+
+def held_down(reading: Reading, rules: ReadingRules) -> Reading:
+    """The reading of a slice whose tumor nothing outlines: held in the middle of what is doubtful."""
+    middle = min(reading.tumor_probability, sum(rules.doubt) / 2)
+    kinds = reading.kind_probabilities
+    return replace(
+        reading,
+        tumor_logit=(log(middle / (1 - middle)) - rules.tumor_bias) / rules.tumor_scale,
+        tumor_probability=middle,
+        label=label_of(middle, kinds, rules),
+        prediction_set=possible(middle, kinds, rules, is_unlike=reading.is_unlike),
+    )
 
 
 def label_of(tumor: float, kinds: dict[str, float], rules: ReadingRules) -> str:

@@ -43,19 +43,29 @@ class Segmenter:
         """Outline the tumor in 2-D scans in one batch: masks bool ``[rows, cols]``, possibly empty."""
         return [one.mask for one in self.outline(slices)]
 
-    def outline(self, slices: Sequence[Scan | Slice]) -> list[Outline]:
-        """Outline the tumor in 2-D scans in one batch, and say how blurred each outline is."""
+    def outline(
+        self, slices: Sequence[Scan | Slice], beside: Sequence[Floats] | None = None, threshold: float | None = None
+    ) -> list[Outline]:
+        """Outline the tumor in 2-D scans in one batch, and say how blurred each outline is.
+
+        Args:
+            slices: what to outline.
+            beside: a second opinion of each, probabilities ``[rows, cols]`` of the slice; the mean of both then counts.
+            threshold: a pixel above it is tumor; the manifest's for ``None``.
+        """
         known = self.manifest.area_interval
         found = []
-        for prepared, values in self._run(slices):
+        for at, (prepared, values) in enumerate(self._run(slices)):
             probability = prepared.geometry.restore(values)
+            if beside is not None:
+                probability = np.asarray((probability + beside[at]) / 2, dtype=np.float32)
             spread = 1.0 if known is None or known.spread is None else map_spread(probability, known.spread)
-            found.append(Outline(self.decide(probability, prepared), spread))
+            found.append(Outline(self.decide(probability, prepared, threshold), spread))
         return found
 
-    def decide(self, probability: Floats, prepared: Prepared) -> NDArray[np.bool_]:
+    def decide(self, probability: Floats, prepared: Prepared, threshold: float | None = None) -> NDArray[np.bool_]:
         """Threshold a map ``[rows, cols]`` and drop regions too small to mean anything."""
-        mask = np.asarray(probability > self.manifest.threshold)
+        mask = np.asarray(probability > (self.manifest.threshold if threshold is None else threshold))
         smallest = self.manifest.min_region_fraction * prepared.geometry.box.height * prepared.geometry.box.width
         if smallest <= 1 or not mask.any():
             return mask

@@ -56,6 +56,10 @@ class AnswersSlices(Protocol):
     segmenter: Segmenter | None
     segmented: tuple[str, ...] | None
 
+    def outline_slices(self, slices: Sequence[Slice]) -> list[NDArray[np.bool_]]:
+        """Masks by the segmenter of slices of one batch."""
+        ...
+
     def analyze_slice(self, scan: Slice, *, gate: bool) -> Analysis:
         """The answer about one slice of a volume."""
         ...
@@ -195,6 +199,9 @@ def _answered(
         called = voted >= rules.tumor_threshold
         present = supported(called | (alone >= slice_rules.doubt[0]), called)
         mask = _mask(models, scan, indices, seen, present)
+        if slice_rules.outlined_only and not mask.any():
+            tumor, mask = min(tumor, sum(rules.doubt) / 2), None
+            label = label_of(tumor, kinds, rules)
     bodies = () if mask is None else measure_volume(mask, scan.slice(0).spacing_mm, scan.slice_mm, scan.affine)
     shown = bodies[0].largest_slice if bodies else indices[best if label != _NO_TUMOR else len(indices) // 2]
     if seen.get(shown) is None or seen[shown].kinds is None:
@@ -287,8 +294,7 @@ def _mask(
     mask = np.zeros(scan.shape, dtype=bool)
     chosen = [at for at, counts in zip(indices, present, strict=True) if counts and seen[at].kinds is not None]
     if _asks_segmenter(models, seen):
-        assert models.segmenter is not None
-        for at, outline in zip(chosen, _in_batches(models.segmenter, scan, chosen), strict=True):
+        for at, outline in zip(chosen, _in_batches(models.outline_slices, scan, chosen), strict=True):
             mask[at] = outline
     else:
         for at in chosen:

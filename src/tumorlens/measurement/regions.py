@@ -63,8 +63,9 @@ class Region:
 
     def to_dict(self) -> dict[str, object]:
         """The fields by name, of types that JSON has (``centroid`` and ``bbox`` as lists)."""
-        values = asdict(self) | {"centroid": list(self.centroid), "bbox": list(self.bbox)}
-        return values | values.pop("more")
+        values: dict[str, object] = asdict(self) | {"centroid": list(self.centroid), "bbox": list(self.bbox)}
+        del values["more"]
+        return values | dict(self.more)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Region:

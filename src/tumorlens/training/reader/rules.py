@@ -11,7 +11,9 @@ from scipy.optimize import minimize
 from tumorlens.evaluation.calibration import fit_temperature
 
 COVERAGE = 0.95
-"""Share of slices of each truth whose set of possible labels is to hold it."""
+"""Share of slices of each truth whose set of possible labels is to hold it, as the answers state."""
+FITTED_COVERAGE = 0.975
+"""The same of the slices that are fitted on: those of other collections are less alike, so sets are fitted wider."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +57,8 @@ def fit_tumor_rules(judged: Judged, specificity: float) -> TumorRules:
     free, shown = ~judged.tumor, judged.tumor
     threshold = weighted_quantile(probability[free], judged.weight[free], specificity)
     threshold = float(np.clip(threshold, 0.05, 0.95))
-    low = weighted_quantile(probability[shown], judged.weight[shown], 1 - COVERAGE)
-    high = weighted_quantile(probability[free], judged.weight[free], COVERAGE)
+    low = weighted_quantile(probability[shown], judged.weight[shown], 1 - FITTED_COVERAGE)
+    high = weighted_quantile(probability[free], judged.weight[free], FITTED_COVERAGE)
     return TumorRules(scale, bias, round(threshold, 4), (round(min(low, threshold), 4), round(max(high, threshold), 4)))
 
 
@@ -77,7 +79,7 @@ def fit_platt(
 def fit_kind_rules(judged: Judged) -> tuple[float, float]:
     """Temperature of the kind logits, and the probability from which on a kind remains possible.
 
-    The latter keeps the true kind of at least 95 of 100 slices in the set (Sadinle, Lei and Wasserman, 2019).
+    The latter keeps the true kind of that share of slices in the set (Sadinle, Lei and Wasserman, 2019).
     """
     known = judged.kind >= 0
     temperature = round(fit_temperature(judged.kind_logits[known][None], judged.kind[known]), 4)
@@ -85,7 +87,7 @@ def fit_kind_rules(judged: Judged) -> tuple[float, float]:
     scaled -= scaled.max(axis=1, keepdims=True)
     probability = np.exp(scaled) / np.exp(scaled).sum(axis=1, keepdims=True)
     of_truth = probability[np.arange(len(probability)), judged.kind[known]]
-    least = weighted_quantile(of_truth, judged.weight[known], 1 - COVERAGE)
+    least = weighted_quantile(of_truth, judged.weight[known], 1 - FITTED_COVERAGE)
     return temperature, float(np.floor(least * 1e4) / 1e4)
 
 
