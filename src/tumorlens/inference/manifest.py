@@ -174,7 +174,9 @@ class ReadingRules(_Part):
         mask_threshold: a pixel above this probability is tumor.
         unlike_threshold: a slice whose ``unlike`` is above this is unlike those that the reader knows.
         views: views of a slice whose answers are averaged.
-        turns_when_doubtful: whether quarter turns are asked too, in all views, where ``doubt`` holds.
+        turns_when_doubtful: whether quarter turns are asked too, in all views, where the probability of a tumor lies
+            within ``turned``.
+        turned: see ``turns_when_doubtful``; ``doubt`` for ``None``.
         segmented: sequences that a slice may look like whose outline is made with the segmenter that ships: the mean of
             both probabilities, above ``mask_threshold``; the others are outlined by the reader alone.
         outlined_only: whether a tumor is called only where one is outlined: it must be pointed at. The probability of
@@ -196,6 +198,7 @@ class ReadingRules(_Part):
     unlike_threshold: float | None = None
     views: tuple[Literal["identity", "mirror"], ...] = ("identity",)
     turns_when_doubtful: bool = False
+    turned: tuple[float, float] | None = None
     segmented: tuple[Literal["t1", "t1c", "t2", "flair"], ...] = ()
     outlined_only: bool = False
     fitted_on: str = ""

@@ -105,7 +105,7 @@ class Reader:
 
     def _look_again(self, images: Floats, outputs: dict[str, Floats]) -> None:
         """Average in the quarter turns, and their mirror images, of the slices whose first answer is doubtful."""
-        low, high = self.rules.doubt
+        low, high = self.rules.turned or self.rules.doubt
         first = self._tumor(outputs["tumor_logit"])
         doubtful = np.flatnonzero((first > low) & (first < high))
         if not len(doubtful):

@@ -83,6 +83,7 @@ def rules_of(recipe: ReaderRecipe, judged: Judged, fitted_on: str) -> ReadingRul
         tumor_bias=tumor.bias,
         tumor_threshold=tumor.threshold,
         doubt=tumor.doubt,
+        turned=tumor.turned,
         kind_temperature=temperature,
         kind_threshold=kind,
         views=recipe.views,

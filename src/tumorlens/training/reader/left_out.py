@@ -38,6 +38,7 @@ def rules_of_left_out(rules: ReadingRules, rows: Sequence[Detection], specificit
             "tumor_bias": fitted.bias,
             "tumor_threshold": fitted.threshold,
             "doubt": fitted.doubt,
+            "turned": fitted.turned,
             "fitted_on": f"slices of sources left out of training in turn ({', '.join(names)})",
         }
     )

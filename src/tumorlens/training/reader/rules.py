@@ -37,12 +37,13 @@ class Judged:
 
 @dataclass(frozen=True)
 class TumorRules:
-    """Platt's scale and bias, the threshold, and the range of doubt; see ``ReadingRules``."""
+    """Platt's scale and bias, the threshold, the ranges of doubt and of turning; see ``ReadingRules``."""
 
     scale: float
     bias: float
     threshold: float
     doubt: tuple[float, float]
+    turned: tuple[float, float]
 
 
 def fit_tumor_rules(judged: Judged, specificity: float) -> TumorRules:
@@ -57,9 +58,14 @@ def fit_tumor_rules(judged: Judged, specificity: float) -> TumorRules:
     free, shown = ~judged.tumor, judged.tumor
     threshold = weighted_quantile(probability[free], judged.weight[free], specificity)
     threshold = float(np.clip(threshold, 0.05, 0.95))
-    low = weighted_quantile(probability[shown], judged.weight[shown], 1 - FITTED_COVERAGE)
-    high = weighted_quantile(probability[free], judged.weight[free], FITTED_COVERAGE)
-    return TumorRules(scale, bias, round(threshold, 4), (round(min(low, threshold), 4), round(max(high, threshold), 4)))
+
+    def between(coverage: float) -> tuple[float, float]:
+        low = weighted_quantile(probability[shown], judged.weight[shown], 1 - coverage)
+        high = weighted_quantile(probability[free], judged.weight[free], coverage)
+        return round(min(low, threshold), 4), round(max(high, threshold), 4)
+
+    # Turned looks at a head that lies upright cost more than they bring, so they are asked less often.
+    return TumorRules(scale, bias, round(threshold, 4), between(FITTED_COVERAGE), between(COVERAGE))
 
 
 def fit_platt(
