@@ -36,6 +36,7 @@ FAST = (
     "inference/test_manifest",
     "inference/test_reader",
     "inference/test_segmenter",
+    "inference/test_volume_reading",
     "io/test_dicom",
     "io/test_nifti",
     "io/test_overlay",

@@ -89,14 +89,31 @@ def test_a_missing_file_keeps_the_readers_sentence(tmp_path: Path) -> None:
         measure(tmp_path / "none.png", spacing=None, json=False)
 
 
-def test_a_volume_is_refused(tmp_path: Path) -> None:
+def test_a_volume_is_measured_in_space(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import nibabel
 
-    volume = np.zeros((24, 24, 3), np.uint8)
-    volume[8:12, 8:12] = 1
-    nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "mask.nii.gz")
-    with pytest.raises(InputError, match="volume of 3 slices"):
-        measure(tmp_path / "mask.nii.gz", spacing=None, json=False)
+    volume = np.zeros((24, 24, 6), np.uint8)
+    volume[8:12, 8:12, 1:4] = 1
+    volume[18:20, 18:20, 2] = 1
+    path = tmp_path / "mask.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(volume, np.diag([0.5, 0.5, 3.0, 1.0])), path)
+    measure(path, spacing=None, json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert [one["voxels"] for one in document["lesions"]] == [48, 4]
+    assert document["lesions"][0]["volume_ml"] == pytest.approx(48 * 0.75 / 1000)
+    assert document["slice_mm"] == 3.0
+    measure(path, spacing=None)
+    shown = capsys.readouterr().out
+    assert "2 bodies in 6 slices" in shown and "Research use" in shown
+
+
+def test_a_volume_with_several_values_is_no_mask(tmp_path: Path) -> None:
+    import nibabel
+
+    volume = np.arange(24 * 24 * 3, dtype=np.int16).reshape(24, 24, 3)
+    nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "scan.nii.gz")
+    with pytest.raises(InputError, match="a mask has exactly two"):
+        measure(tmp_path / "scan.nii.gz", spacing=None)
 
 
 def test_a_mask_drawn_black_on_white_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import nibabel
 import numpy as np
 import pytest
+from rich.console import Console
 
 from tumorlens import analyze
+from tumorlens.cli.report import bodies_table
 from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.inference.analysis import Analysis
 from tumorlens.inference.document import NOTICE, AnalysisDocument
+from tumorlens.measurement import measures
+from tumorlens.measurement.measures import BODY_MEASURES
 from tumorlens.scan import Scan, Source
 from tumorlens.writers import WRITERS
 from tumorlens.writers.pictures import MONTAGE_SLICES, montage_slices
@@ -58,7 +65,7 @@ def test_endings_and_names_are_each_their_own() -> None:
 
 
 def test_a_volume_has_its_files_and_a_picture_has_its_own(answered: Analysis) -> None:
-    assert set(files(answered)) == {"overlay", "volume-mask", "montage", "planes", "page"}
+    assert set(files(answered)) == {"overlay", "volume-mask", "lesions", "montage", "planes", "page"}
     assert set(files(analyze(PHANTOMS["glioma"].pixels))) == {"overlay", "mask"}
     assert set(files(analyze(PHANTOMS["no_tumor"].pixels))) == {"overlay"}
     assert set(files(analyze(volume(range(0))))) == {"overlay", "montage", "planes", "page"}
@@ -107,6 +114,28 @@ def test_a_montage_shows_the_tumor_and_its_surroundings(answered: Analysis) -> N
 def test_planes_have_the_patients_proportions(answered: Analysis) -> None:
     wide = picture(files(answered)["planes"]).shape[1]
     assert wide > 3 * 256
+
+
+def test_the_table_of_lesions_has_every_measure_of_one_number(answered: Analysis) -> None:
+    rows = list(csv.DictReader(files(answered)["lesions"].decode().splitlines()))
+    assert answered.whole is not None and len(rows) == len(answered.whole.bodies)
+    assert set(rows[0]) == {"lesion", *(one.name for one in BODY_MEASURES if one.kind != "place")}
+    assert float(rows[0]["volume_ml"]) == pytest.approx(answered.whole.bodies[0].volume_ml or 0, abs=1e-6)
+
+
+def test_a_measure_that_is_added_is_on_every_surface_of_a_volume(
+    answered: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attribute of a body that had no column gets one in table, page and file."""
+    added = tuple(
+        replace(one, in_table=True, title="Made up") if one.name == "volume_mm3" else one for one in BODY_MEASURES
+    )
+    monkeypatch.setattr(measures, "BODY_MEASURES", added)
+    assert "Made up, mm³" in files(answered)["page"].decode()
+    assert "made up" in measures.body_heads(short=True) and "Made up" in measures.markdown()
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(bodies_table([one.to_dict() for one in answered.whole.bodies]))  # type: ignore[union-attr]
+    assert "made up" in console.export_text()
 
 
 def test_the_page_holds_every_slice_and_asks_for_nothing(answered: Analysis) -> None:

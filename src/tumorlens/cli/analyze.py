@@ -44,6 +44,7 @@ Files in --out, NAME being the path below the input with its suffix:
                      summary-1-of-4.csv for --shard 1/4
 Of a volume, instead of NAME.mask.png:
   NAME.mask.nii.gz   the tumor, on the grid of the file itself
+  NAME.lesions.csv   measurements of each lesion
   NAME.montage.png   slices, outlined
   NAME.planes.png    three planes through the largest lesion
   NAME.html          a page that scrolls through the slices, offline

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tumorlens.io.request import ReadRequest
     from tumorlens.measurement import Region
-    from tumorlens.scan import Slice
+    from tumorlens.scan import Scan, Slice
 
 _HALF = 0.5
 NOTICE = "Research use, not a medical device"
@@ -34,7 +34,7 @@ def measure(
     volume: OneVolume = None,
     memory: Memory = 1.0,
 ) -> None:
-    """Measure the regions of a mask: area, perimeter, width, height, longest diameter, circularity.
+    """Measure the regions of a mask: area, perimeter, width, height, diameters, circularity; in 3-D for a volume.
 
     Millimeters appear only where the file carries a spacing or --spacing states one.
 
@@ -43,9 +43,13 @@ def measure(
     from tumorlens.measurement import measure_mask, summarize
 
     chosen = None if spacing is None else parse_spacing(spacing)
-    scan = _read_mask(mask, read_request(volume, memory))
+    whole = _read_mask(mask, read_request(volume, memory))
     if chosen is not None:
-        scan = scan.with_spacing(chosen)
+        whole = whole.with_spacing(chosen)
+    if len(whole.pixels) > 1:
+        _measure_volume(mask, whole, json=json)
+        return
+    scan = whole.slice(0)
     spacing_mm = scan.spacing_mm
     foreground = _foreground(scan.pixels)
     regions = measure_mask(foreground, spacing_mm)
@@ -68,29 +72,63 @@ def measure(
     typer.echo(json_module.dumps(document, ensure_ascii=False))
 
 
-def _read_mask(path: Path, request: ReadRequest) -> Slice:
-    """The mask as a scan of two axes.
+def _read_mask(path: Path, request: ReadRequest) -> Scan:
+    """The mask, of one slice or several.
 
     Raises:
-        InputError: the file cannot be read, or holds more than one slice.
+        InputError: the file cannot be read.
     """
     from tumorlens.io import read_scan
 
     try:
-        scan = read_scan(path, request)
+        return read_scan(path, request)
     except InputError as error:
         if "same value" in str(error):
             raise _one_value() from error
         raise
-    if scan.is_volume and scan.shape[0] > 1:
-        raise InputError(
-            f"This is a volume of {scan.shape[0]} slices, and one is measured at a time: save the slice as a file of "
-            "its own."
-        )
-    return scan.slice(0)
 
 
-def _foreground(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _measure_volume(path: Path, scan: Scan, *, json: bool) -> None:
+    """Measure the bodies of a mask of several slices, and print them."""
+    import numpy as np
+
+    from tumorlens.measurement import measure_volume
+
+    foreground = _foreground(scan.pixels)
+    plane = scan.slice(0).spacing_mm
+    bodies = measure_volume(foreground, plane, scan.slice_mm, scan.affine)
+    warnings = [*scan.warnings, *_doubts(np.asarray(foreground.any(axis=0)))]
+    values = [_rounded(one.to_dict()) for one in bodies]
+    if json:
+        document = {
+            "notice": NOTICE,
+            "path": str(path),
+            "shape": list(scan.shape),
+            "spacing_mm": None if plane is None else list(plane),
+            "spacing_source": scan.spacing_source,
+            "slice_mm": scan.slice_mm,
+            "lesions": values,
+            "warnings": warnings,
+        }
+        typer.echo(json_module.dumps(document, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    from tumorlens.cli.report import bodies_table
+
+    console = Console()
+    count = f"{len(bodies)} {'body' if len(bodies) == 1 else 'bodies'} in {len(scan.pixels)} slices"
+    console.print(Text(f"{path}: {count}"), soft_wrap=True)
+    console.print(bodies_table(values))
+    if plane is None or scan.slice_mm is None:
+        console.print(Text("The file does not state all distances, so volumes are in voxels alone."))
+    console.print(Text(f"{NOTICE}."))
+    for warning in warnings:
+        print_line("Note", warning)
+
+
+def _foreground(pixels: NDArray[np.generic]) -> NDArray[np.bool_]:
     """The higher of the two values of a mask.
 
     Raises:

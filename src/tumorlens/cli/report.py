@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tumorlens.cli.group import NOTICE, print_line
 from tumorlens.cli.text import printable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tumorlens.cli.batch import Outcome
     from tumorlens.cli.summary import Value
-    from tumorlens.inference.document import AnalysisDocument
+    from tumorlens.inference.document import AnalysisDocument, VolumeDocument
 
 MAX_ROWS = 40
 LINE_EVERY_S = 5.0
@@ -182,7 +182,9 @@ def print_answer(outcome: Outcome, out: Path | None) -> None:
         console.print(Text(f"Note: {document.trust}", style="yellow"))
     if document.looked_for is not None:
         console.print(Text(document.looked_for), soft_wrap=True)
-    if document.regions:
+    if document.volume is not None:
+        _print_volume(console, document.volume)
+    elif document.regions:
         console.print(_regions(document))
         if document.area_interval is not None:
             console.print(Text(area_line(document)))
@@ -191,13 +193,38 @@ def print_answer(outcome: Outcome, out: Path | None) -> None:
             row, col = document.spacing_mm
             unit = f"Lengths are in mm; spacing {row:g} x {col:g} mm (row x col), from: {document.spacing_source}."
         console.print(Text(unit))
-    if document.slice is not None:
+    if document.slice is not None and document.volume is None:
         console.print(Text(f"Slice {document.slice.index} of {document.slice.count}, numbered from 0."))
     for warning in document.warnings:
         console.print(Text(f"Note: {printable(warning)}", style="yellow"))
     if outcome.status == "skipped":
         console.print(Text("This was there already, so it was not analyzed again (--overwrite does)."))
     _print_place(console, out)
+
+
+def _print_volume(console: Console, volume: VolumeDocument) -> None:
+    """The lesions of a volume, its interval, and how it was read."""
+    from rich.text import Text
+
+    if volume.lesions:
+        console.print(bodies_table(volume.lesions))
+    if volume.volume_interval is not None:
+        low, high = volume.volume_interval.ml
+        share = f"{100 * volume.volume_interval.coverage:g} %"
+        console.print(Text(f"Volume of all lesions {volume.volume_ml:.1f} ml ({low:.1f} to {high:.1f}, {share})."))
+    console.print(Text(volume.statement), soft_wrap=True)
+
+
+def bodies_table(lesions: Sequence[dict[str, Any]]) -> Table:
+    """One line a lesion; each has the fields of ``BODY_MEASURES``."""
+    from tumorlens.measurement import measures
+
+    table = _table()
+    for name in ("lesion", *measures.body_heads(short=True)):
+        table.add_column(name, justify="right")
+    for number, lesion in enumerate(lesions, 1):
+        table.add_row(str(number), *measures.body_cells(lesion))
+    return table
 
 
 def area_line(document: AnalysisDocument) -> str:

@@ -125,7 +125,19 @@ MEASURES: tuple[Measure, ...] = (
 
 @dataclass(frozen=True)
 class BodyMeasure:
-    """One measurement of a body in space: an attribute of ``Body``, its title, unit, formula and source."""
+    """One measurement of a body in space.
+
+    Attributes:
+        name: of the attribute of ``Body``, of the field and of the column.
+        kind: what is measured; a ``"place"`` has several numbers.
+        title: on every surface.
+        unit: of the value; empty for counts and ratios.
+        decimals: in tables.
+        text: formula in words, for the docs.
+        source: who defined it, for the docs.
+        in_table: it has a column in the tables that people read.
+        short: head of that column on a terminal, else the title in small letters.
+    """
 
     name: str
     kind: BodyKind
@@ -134,35 +146,50 @@ class BodyMeasure:
     decimals: int
     text: str
     source: str = ""
+    in_table: bool = False
+    short: str | None = None
+
+    @property
+    def head(self) -> str:
+        """Head of its column."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
+
+    def cell(self, value: float | None) -> str:
+        """A value in a table; a dash where there is none."""
+        return "-" if value is None else f"{value:,.{self.decimals}f}"
 
 
 BODY_MEASURES: tuple[BodyMeasure, ...] = (
-    BodyMeasure("voxels", "count", "Voxels", "", 0, "Number of voxels n, holes left out."),
+    BodyMeasure("voxels", "count", "Voxels", "", 0, "Number of voxels n, holes left out.", in_table=True),
     BodyMeasure("volume_mm3", "volume", "Volume", "mm³", 0, "n s_r s_c s_z; s_z is the distance between slices."),
-    BodyMeasure("volume_ml", "volume", "Volume", "ml", 2, "The same / 1000."),
-    BodyMeasure("slices_touched", "count", "Slices", "", 0, "Number of slices that hold a part of it."),
+    BodyMeasure("volume_ml", "volume", "Volume", "ml", 2, "The same / 1000.", in_table=True, short="ml"),
+    BodyMeasure("slices_touched", "count", "Slices", "", 0, "Number of slices that hold a part of it.", in_table=True),
     BodyMeasure("first_slice", "count", "First slice", "", 0, "The first of them, counted from 0."),
     BodyMeasure("last_slice", "count", "Last slice", "", 0, "The last of them."),
-    BodyMeasure("largest_slice", "count", "Largest slice", "", 0, "The slice with most of its pixels."),
+    BodyMeasure(
+        "largest_slice", "count", "Largest slice", "", 0, "The slice with most of its pixels.", "", True, "largest"
+    ),
     BodyMeasure(
         "longest_diameter_mm", "length", "Longest diameter", "mm", 1,
-        "Of its largest region on the largest slice.", "Wen et al. 2010",
+        "Of its largest region on the largest slice.", "Wen et al. 2010", True, "longest mm",
     ),
     BodyMeasure(
         "perpendicular_mm", "length", "Perpendicular diameter", "mm", 1,
-        "Longest chord at a right angle to it in the same plane.", "Wen et al. 2010",
+        "Longest chord at a right angle to it in the same plane.", "Wen et al. 2010", True, "across mm",
     ),
     BodyMeasure(
         "longest_diameter_3d_mm", "length", "Longest diameter in space", "mm", 1,
         "Largest distance between midpoints of outer pixel edges of any two slices.", "maximal Feret diameter",
+        True, "3-D mm",
     ),
     BodyMeasure(
         "surface_mm2", "area", "Surface", "mm²", 0,
         "2 sum w_k N_k v / d_k over 13 directions, holes filled, and never below the ball's of that volume.",
-        "Lehmann and Legland 2012",
+        "Lehmann and Legland 2012", True, "surface mm²",
     ),
     BodyMeasure(
-        "sphericity", "ratio", "Sphericity", "", 3, "(36 pi volume^2)^(1/3) / surface; 1 for a ball.", "Wadell 1935"
+        "sphericity", "ratio", "Sphericity", "", 3, "(36 pi volume^2)^(1/3) / surface; 1 for a ball.", "Wadell 1935",
+        True,
     ),
     BodyMeasure("bbox", "place", "Box", "", 0, "Half-open slice0, row0, col0, slice1, row1, col1."),
     BodyMeasure("centroid", "place", "Centroid", "", 1, "Mean (slice, row, col) of the voxel centers."),
@@ -220,6 +247,22 @@ def cells(values: Mapping[str, Any], unit: Unit, decimals: int | None = None) ->
 
 def _cell(measure: Measure, value: float | None, unit: Unit, decimals: int | None) -> str:
     return str(value) if measure.whole and unit == "px" else measure.cell(value, decimals)
+
+
+def body_heads(*, short: bool = False) -> list[str]:
+    """Heads of a table of bodies; ``short`` where space is scarce."""
+    shown = [one for one in BODY_MEASURES if one.in_table]
+    return [one.short or one.title.lower() for one in shown] if short else [one.head for one in shown]
+
+
+def body_cells(values: Mapping[str, Any]) -> list[str]:
+    """The row below :func:`body_heads`."""
+    return [one.cell(values[one.name]) for one in BODY_MEASURES if one.in_table]
+
+
+def body_columns() -> tuple[str, ...]:
+    """Columns of a table of bodies for machines: all measures of one number."""
+    return tuple(one.name for one in BODY_MEASURES if one.kind != "place")
 
 
 def for_page() -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from tumorlens.inference.analysis import Analysis
 from tumorlens.inference.document import NOTICE, rounded
 from tumorlens.inference.volume_reading import Whole
 from tumorlens.io import encode_png
+from tumorlens.measurement import measures
 from tumorlens.scan import Scan
 
 LARGEST_SIDE = 384
@@ -69,35 +70,12 @@ def _lesions(whole: Whole) -> str:
         return ""
     rows = []
     for number, one in enumerate(whole.bodies, 1):
-        cells = (
-            f'<button type="button" class="go" data-slice="{one.largest_slice}">{number}</button>',
-            _figure(one.volume_ml, 2),
-            f"{one.first_slice} to {one.last_slice}",
-            _figure(one.longest_diameter_mm, 1),
-            _figure(one.perpendicular_mm, 1),
-            _figure(one.longest_diameter_3d_mm, 1),
-            _figure(one.region.area_mm2, 0),
-            _figure(one.surface_mm2, 0),
-            _figure(one.sphericity, 2),
-        )
+        button = f'<button type="button" class="go" data-slice="{one.largest_slice}">{number}</button>'
+        cells = [button, *(escape(cell) for cell in measures.body_cells(one.to_dict()))]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    heads = (
-        "Lesion",
-        "Volume, ml",
-        "Slices",
-        "Longest diameter, mm",
-        "Perpendicular, mm",
-        "Longest in 3-D, mm",
-        "Largest area, mm²",
-        "Surface, mm²",
-        "Sphericity",
-    )
-    head = "".join(f'<th scope="col">{one}</th>' for one in heads)
+    heads = ("Lesion", *measures.body_heads())
+    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-
-
-def _figure(value: float | None, decimals: int) -> str:
-    return "unknown" if value is None else f"{value:,.{decimals}f}"
 
 
 def _data(analysis: Analysis, whole: Whole) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tumorlens.inference.analysis import Analysis
 from tumorlens.inference.document import AnalysisDocument
+from tumorlens.writers.lesions import lesions_csv
 from tumorlens.writers.mask import picture_mask, volume_mask
 from tumorlens.writers.page import volume_page
 from tumorlens.writers.pictures import montage, overlay, three_planes
@@ -59,6 +60,13 @@ WRITERS = (
         ".mask.nii.gz",
         "the tumor of a volume on the file's own grid; none for no tumor",
         volume_mask,
+        lambda document: document.volume is not None and document.volume.mask is not None,
+    ),
+    Writer(
+        "lesions",
+        ".lesions.csv",
+        "measurements of each lesion of a volume; none for no tumor",
+        lesions_csv,
         lambda document: document.volume is not None and document.volume.mask is not None,
     ),
     Writer("montage", ".montage.png", "slices of a volume, outlined", montage, _answered_volume),
