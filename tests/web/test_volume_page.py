@@ -38,7 +38,7 @@ def page(answered: Analysis, tmp_path: Path) -> Iterator[Page]:
         asked: list[str] = []
         said: list[str] = []
         shown.on("request", lambda request: asked.append(request.url))
-        shown.on("console", lambda message: said.append(message.text))
+        shown.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         shown.on("pageerror", lambda error: said.append(str(error)))
         shown.goto(path.as_uri())
         yield shown
