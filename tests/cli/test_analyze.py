@@ -472,3 +472,18 @@ def test_volumes_of_a_file_are_answered_side_by_side_and_memory_is_bounded(call,
     assert not any("2 volumes" in one for one in second["warnings"])
     assert "numbered 0 to 1" in call("analyze", path, "--volume", "2").err
     assert "--memory" in call("analyze", path, "--memory", "0.00001").err
+
+
+def test_no_file_of_a_volume_holds_the_name_that_is_to_be_hidden(call, tmp_path: Path, head: np.ndarray) -> None:
+    import nibabel
+
+    volume = np.stack([head] * 7, axis=2)
+    path = tmp_path / "Doe Jane" / "Doe^Jane 1970.nii.gz"
+    path.parent.mkdir()
+    nibabel.save(nibabel.Nifti1Image(volume, np.diag([1.0, 1.0, 4.0, 1.0])), path)
+    out = tmp_path / "out"
+    assert call("analyze", path, "--out", out, "--anonymous").code == 0
+    written = [one for one in out.rglob("*") if one.is_file()]
+    assert any(one.suffix == ".html" for one in written)
+    for one in written:
+        assert "Doe" not in one.name and b"Doe" not in one.read_bytes()
