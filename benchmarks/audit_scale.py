@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorlens.audit.items import Item
+from tumorlens.audit.neighbors import Index
+from tumorlens.audit.store import describe
 from tumorlens.datasets.phantoms import random_phantom
-from tumorlens.evaluation.audit.items import Item
-from tumorlens.evaluation.audit.neighbors import Index
-from tumorlens.evaluation.audit.store import describe
 
 Floats = NDArray[np.float32]
 DIMENSIONS = 64

@@ -25,7 +25,7 @@ FAST = (
     "datasets/test_folders",
     "datasets/test_slice_tables",
     "datasets/test_splits",
-    "evaluation/audit/test_sources",
+    "audit/test_sources",
     "evaluation/test_calibration",
     "evaluation/test_classification",
     "evaluation/test_detection",

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.explain import class_activation_map
+from tumorlens.inference.cam import class_activation_map
 from tumorlens.inference.manifest import Conformal, Manifest, read_manifest
 from tumorlens.inference.opening import open_session
 from tumorlens.inference.session import Floats, ModelSession, softmax

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tumorlens.evaluation.audit.run import Audit
+    from tumorlens.audit.run import Audit
 
 EPILOG = """\b
 Examples:
@@ -53,7 +53,7 @@ def audit(
 
     for module in ("scipy", "sklearn"):
         require(module, "eval")
-    from tumorlens.evaluation.audit import Options, list_items, prepare_report, run_audit, write_report
+    from tumorlens.audit import Options, list_items, prepare_report, run_audit, write_report
 
     listing = list_items(folder, train, test, collection)
     others = [list_items(one) for one in against or ()]
@@ -89,9 +89,9 @@ def _print(found: Audit, out: Path) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from tumorlens.audit import headlines
     from tumorlens.cli.group import NOTICE
     from tumorlens.cli.text import printable
-    from tumorlens.evaluation.audit import headlines
 
     console = Console()
     for line in headlines(found):

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorlens.audit.facts import decode
+from tumorlens.audit.keypoints import Vocabulary
+from tumorlens.audit.neighbors import Compression, Index
+from tumorlens.audit.store import Descriptors
+from tumorlens.audit.turns import INVERSE, TURNS, turned_thumbnails
+from tumorlens.audit.verify import ALIKE, COPY, Alignment, Features, align, turned_correlation
 from tumorlens.datasets.similarity import NEAR_DUPLICATE
-from tumorlens.evaluation.audit.facts import decode
-from tumorlens.evaluation.audit.keypoints import Vocabulary
-from tumorlens.evaluation.audit.neighbors import Compression, Index
-from tumorlens.evaluation.audit.store import Descriptors
-from tumorlens.evaluation.audit.turns import INVERSE, TURNS, turned_thumbnails
-from tumorlens.evaluation.audit.verify import ALIKE, COPY, Alignment, Features, align, turned_correlation
 from tumorlens.io.sniff import HEAD_BYTES, sniff_format
 
 Ints = NDArray[np.int64]

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorlens.audit.clusters import join
+from tumorlens.audit.fingerprints import Fingerprint, fingerprints
+from tumorlens.audit.items import Item, Listing
+from tumorlens.audit.labels import LabelCheck, check_labels
+from tumorlens.audit.leaks import Overlap, leak_free_split, measure_overlap
+from tumorlens.audit.pairs import Kind, Pair, find_pairs
+from tumorlens.audit.quality import Oddity, odd_images
+from tumorlens.audit.sources import SourceCheck, check_sources
+from tumorlens.audit.store import Descriptors, describe
+from tumorlens.audit.subjects import group_subjects
 from tumorlens.datasets.splits import Split
-from tumorlens.evaluation.audit.clusters import join
-from tumorlens.evaluation.audit.fingerprints import Fingerprint, fingerprints
-from tumorlens.evaluation.audit.items import Item, Listing
-from tumorlens.evaluation.audit.labels import LabelCheck, check_labels
-from tumorlens.evaluation.audit.leaks import Overlap, leak_free_split, measure_overlap
-from tumorlens.evaluation.audit.pairs import Kind, Pair, find_pairs
-from tumorlens.evaluation.audit.quality import Oddity, odd_images
-from tumorlens.evaluation.audit.sources import SourceCheck, check_sources
-from tumorlens.evaluation.audit.store import Descriptors, describe
-from tumorlens.evaluation.audit.subjects import group_subjects
 
 Progress = Callable[[str, int, int], None]
 

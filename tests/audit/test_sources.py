@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tumorlens.evaluation.audit.sources import association, check_sources, look_features
+from tumorlens.audit.sources import association, check_sources, look_features
 
 pytestmark = pytest.mark.extra_eval
 

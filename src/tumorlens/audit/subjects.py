@@ -12,11 +12,11 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.evaluation.audit.clusters import join
-from tumorlens.evaluation.audit.keypoints import Vocabulary
-from tumorlens.evaluation.audit.pairs import Pair
-from tumorlens.evaluation.audit.store import Descriptors
-from tumorlens.evaluation.audit.verify import COPY
+from tumorlens.audit.clusters import join
+from tumorlens.audit.keypoints import Vocabulary
+from tumorlens.audit.pairs import Pair
+from tumorlens.audit.store import Descriptors
+from tumorlens.audit.verify import COPY
 
 Floats = NDArray[np.float32]
 SAME_SUBJECT = 1.55

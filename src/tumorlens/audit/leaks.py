@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorlens.audit.items import Listing
+from tumorlens.audit.neighbors import EXHAUSTIVE_LIMIT, Compression, Index
+from tumorlens.audit.pairs import Kind, Pair
+from tumorlens.audit.store import Descriptors
+from tumorlens.audit.verify import COPY
 from tumorlens.datasets.similarity import NEAR_DUPLICATE
 from tumorlens.datasets.splits import Split
-from tumorlens.evaluation.audit.items import Listing
-from tumorlens.evaluation.audit.neighbors import EXHAUSTIVE_LIMIT, Compression, Index
-from tumorlens.evaluation.audit.pairs import Kind, Pair
-from tumorlens.evaluation.audit.store import Descriptors
-from tumorlens.evaluation.audit.verify import COPY
 
 THRESHOLDS = (0.999, 0.98, 0.95, 0.9)
 _RERANKED = 8

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorlens.audit.facts import NUMBERS, TEXTS, read_facts
+from tumorlens.audit.items import Item
+from tumorlens.audit.keypoints import KEYPOINTS, extract, make_detector
 from tumorlens.datasets.similarity import THUMBNAIL
-from tumorlens.evaluation.audit.facts import NUMBERS, TEXTS, read_facts
-from tumorlens.evaluation.audit.items import Item
-from tumorlens.evaluation.audit.keypoints import KEYPOINTS, extract, make_detector
 from tumorlens.io.atomic import write_atomic
 
 VERSION = "2"

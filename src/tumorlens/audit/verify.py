@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tumorlens.evaluation.audit.keypoints import MIRROR, WORK_SIDE, Bytes, Floats, root_sift, work_picture
-from tumorlens.evaluation.audit.turns import turn
+from tumorlens.audit.keypoints import MIRROR, WORK_SIDE, Bytes, Floats, root_sift, work_picture
+from tumorlens.audit.turns import turn
 
 SIDE = 128
 MIN_MATCHES = 6

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from tumorlens._version import __version__
-from tumorlens.evaluation.audit.clusters import members
-from tumorlens.evaluation.audit.leaks import Overlap, strong
-from tumorlens.evaluation.audit.pairs import Kind, Pair
-from tumorlens.evaluation.audit.pictures import Pictures
-from tumorlens.evaluation.audit.run import Audit
-from tumorlens.evaluation.audit.tables import (
+from tumorlens.audit.clusters import members
+from tumorlens.audit.leaks import Overlap, strong
+from tumorlens.audit.pairs import Kind, Pair
+from tumorlens.audit.pictures import Pictures
+from tumorlens.audit.run import Audit
+from tumorlens.audit.tables import (
     NOTICE,
     collection_of,
     conflicting,

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.evaluation.audit.items import Item
-from tumorlens.evaluation.audit.pairs import Kind, find_pairs
-from tumorlens.evaluation.audit.store import Descriptors, describe
+from tumorlens.audit.items import Item
+from tumorlens.audit.pairs import Kind, find_pairs
+from tumorlens.audit.store import Descriptors, describe
 
 Picture = NDArray[np.uint8]
 

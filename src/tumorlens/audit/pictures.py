@@ -9,8 +9,8 @@ from pathlib import Path
 
 import cv2
 
+from tumorlens.audit.facts import decode
 from tumorlens.errors import InputError
-from tumorlens.evaluation.audit.facts import decode
 from tumorlens.io.sniff import HEAD_BYTES, sniff_format
 
 SIDE = 144

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorlens.evaluation.audit.clusters import join, members
-from tumorlens.evaluation.audit.neighbors import Compression, Index
-from tumorlens.evaluation.audit.turns import INVERSE, turn, turned_thumbnails
+from tumorlens.audit.clusters import join, members
+from tumorlens.audit.neighbors import Compression, Index
+from tumorlens.audit.turns import INVERSE, turn, turned_thumbnails
 
 pytestmark = pytest.mark.extra_eval
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from tumorlens._version import __version__
+from tumorlens.audit.clusters import members
+from tumorlens.audit.leaks import Overlap, where
+from tumorlens.audit.pairs import Pair
+from tumorlens.audit.quality import counts
+from tumorlens.audit.run import Audit, kinds
 from tumorlens.errors import OutputError
-from tumorlens.evaluation.audit.clusters import members
-from tumorlens.evaluation.audit.leaks import Overlap, where
-from tumorlens.evaluation.audit.pairs import Pair
-from tumorlens.evaluation.audit.quality import counts
-from tumorlens.evaluation.audit.run import Audit, kinds
 from tumorlens.io.atomic import write_atomic
 
 NOTICE = "Research use, not a medical device."

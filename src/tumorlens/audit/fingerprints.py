@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.evaluation.audit.store import Descriptors
+from tumorlens.audit.store import Descriptors
 
 FILE_FACTS = (
     *("rows", "cols", "channels", "bits", "jpeg_quality", "subsampling", "has_exif", "has_icc", "has_comment"),

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
+from tumorlens.audit import store
+from tumorlens.audit.facts import read_facts
+from tumorlens.audit.items import Item, list_items
+from tumorlens.audit.keypoints import MIRROR, extract, make_detector, root_sift
 from tumorlens.datasets.similarity import thumbnails
-from tumorlens.evaluation.audit import store
-from tumorlens.evaluation.audit.facts import read_facts
-from tumorlens.evaluation.audit.items import Item, list_items
-from tumorlens.evaluation.audit.keypoints import MIRROR, extract, make_detector, root_sift
 
 pytestmark = pytest.mark.extra_eval
 

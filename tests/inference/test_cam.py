@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tumorlens.explain import class_activation_map
+from tumorlens.inference.cam import class_activation_map
 
 
 def test_map_is_the_weighted_sum_of_features_scaled_to_its_peak() -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tumorlens.audit.items import list_items, natural_key
 from tumorlens.errors import DatasetError
-from tumorlens.evaluation.audit.items import list_items, natural_key
 
 pytestmark = pytest.mark.extra_eval
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tumorlens.evaluation.audit.items import Item
-from tumorlens.evaluation.audit.pairs import Kind, Pair, find_pairs
-from tumorlens.evaluation.audit.planted import PLANTED, score_planted
-from tumorlens.evaluation.audit.store import describe
+from tumorlens.audit.items import Item
+from tumorlens.audit.pairs import Kind, Pair, find_pairs
+from tumorlens.audit.planted import PLANTED, score_planted
+from tumorlens.audit.store import describe
 
 pytestmark = pytest.mark.extra_eval
 

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tumorlens.audit import Audit, Options, list_items, prepare_report, run_audit, summary, write_report
+from tumorlens.audit.fingerprints import fingerprints
+from tumorlens.audit.items import Item
+from tumorlens.audit.labels import check_labels
+from tumorlens.audit.leaks import measure_overlap
+from tumorlens.audit.pairs import Kind, find_pairs
+from tumorlens.audit.quality import odd_images
+from tumorlens.audit.store import Descriptors, describe
+from tumorlens.audit.subjects import group_subjects
 from tumorlens.datasets.splits import load_split
 from tumorlens.errors import OutputError
-from tumorlens.evaluation.audit import Audit, Options, list_items, prepare_report, run_audit, summary, write_report
-from tumorlens.evaluation.audit.fingerprints import fingerprints
-from tumorlens.evaluation.audit.items import Item
-from tumorlens.evaluation.audit.labels import check_labels
-from tumorlens.evaluation.audit.leaks import measure_overlap
-from tumorlens.evaluation.audit.pairs import Kind, find_pairs
-from tumorlens.evaluation.audit.quality import odd_images
-from tumorlens.evaluation.audit.store import Descriptors, describe
-from tumorlens.evaluation.audit.subjects import group_subjects
 from tumorlens.labels import TumorClass
 
 pytestmark = pytest.mark.extra_eval
@@ -93,8 +93,8 @@ def test_against_another_collection(
 
 def made(pictures: list[np.ndarray], numbers: dict[str, list[float]] | None = None) -> Descriptors:
     """Descriptors without files: only thumbnails, and the numbers given."""
-    from tumorlens.evaluation.audit.facts import NUMBERS, TEXTS
-    from tumorlens.evaluation.audit.keypoints import KEYPOINTS
+    from tumorlens.audit.facts import NUMBERS, TEXTS
+    from tumorlens.audit.keypoints import KEYPOINTS
 
     count = len(pictures)
     table = np.zeros((count, len(NUMBERS)))

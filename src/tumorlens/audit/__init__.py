@@ -1,9 +1,9 @@
 """Leaks, duplicates, doubtful labels and odd images of a data set, found before anybody believes a figure."""
 
-from tumorlens.evaluation.audit.items import Item, Listing, list_items
-from tumorlens.evaluation.audit.report import headlines, write_report
-from tumorlens.evaluation.audit.run import Audit, Options, run_audit
-from tumorlens.evaluation.audit.tables import prepare_report, summary
+from tumorlens.audit.items import Item, Listing, list_items
+from tumorlens.audit.report import headlines, write_report
+from tumorlens.audit.run import Audit, Options, run_audit
+from tumorlens.audit.tables import prepare_report, summary
 
 __all__ = [
     "Audit",

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tumorlens.audit.neighbors import Index
+from tumorlens.audit.store import Descriptors
+from tumorlens.audit.turns import TURNS, turned_thumbnails
 from tumorlens.errors import InputError
-from tumorlens.evaluation.audit.neighbors import Index
-from tumorlens.evaluation.audit.store import Descriptors
-from tumorlens.evaluation.audit.turns import TURNS, turned_thumbnails
 from tumorlens.inference.manifest import MANIFEST_FILE
 from tumorlens.inference.shipped import weights_folder
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorlens.audit.neighbors import Index
+from tumorlens.audit.store import Descriptors
 from tumorlens.datasets.similarity import THUMBNAIL
-from tumorlens.evaluation.audit.neighbors import Index
-from tumorlens.evaluation.audit.store import Descriptors
 
 Floats = NDArray[np.float32]
 FOLDS = 5
