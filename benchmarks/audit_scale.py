@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from tumorlens.audit.items import Item
 from tumorlens.audit.neighbors import Index
 from tumorlens.audit.store import describe
-from tumorlens.datasets.phantoms import random_phantom
+from tumorlens.phantoms import random_phantom
 
 Floats = NDArray[np.float32]
 DIMENSIONS = 64

@@ -119,7 +119,7 @@ def phantom_picture(folder: Path) -> Path:
     import cv2
 
     from tumorlens import analyze
-    from tumorlens.datasets.phantoms import demo_phantoms
+    from tumorlens.phantoms import demo_phantoms
 
     for phantom in demo_phantoms():
         path = folder / f"{phantom.label}.jpg"

@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tumorlens.datasets.phantoms import PhantomSpec, make_phantom
 from tumorlens.inference import Analyzer
 from tumorlens.io import encode_png
 from tumorlens.labels import CLASSES
+from tumorlens.phantoms import PhantomSpec, make_phantom
 from tumorlens.scan import Scan
 
 COMMAND = "from tumorlens.cli.main import main; main()"

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.errors import WeightsError
 from tumorlens.inference.manifest import MODEL_FILE
 from tumorlens.inference.session import ModelSession
 from tumorlens.inference.shipped import default_model, shipped_models, weights_folder
 from tumorlens.io import encode_png
+from tumorlens.phantoms import demo_phantoms
 
 NOT_NEEDED = (
     "torch",

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from made_models import write_reader
 
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.errors import MissingExtraError
 from tumorlens.io import encode_png
+from tumorlens.phantoms import demo_phantoms
 
 pytestmark = pytest.mark.extra_train
 

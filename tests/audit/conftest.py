@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.labels import CLASSES, TumorClass
+from tumorlens.phantoms import random_phantom
 
 Picture = NDArray[np.uint8]
 

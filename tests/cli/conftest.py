@@ -53,7 +53,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
 @pytest.fixture(scope="session")
 def head() -> np.ndarray:
     """A made head, uint8 ``[rows, cols]``."""
-    from tumorlens.datasets.phantoms import demo_phantoms
+    from tumorlens.phantoms import demo_phantoms
 
     return np.rint(demo_phantoms()[1].pixels).clip(0, 255).astype(np.uint8)
 

@@ -12,9 +12,9 @@ import typer
 from typer.testing import CliRunner
 
 from tumorlens.cli.workbench.audit import audit
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.splits import load_split
 from tumorlens.errors import DatasetError, MissingExtraError, OutputError
+from tumorlens.phantoms import random_phantom
 
 pytestmark = pytest.mark.extra_eval
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.labels import CLASSES
+from tumorlens.phantoms import random_phantom
 
 NOTICE = "Research use, not a medical device."
 

@@ -20,13 +20,13 @@ from tumorlens.cli._demo_compare import GOOD_DICE, Measure, compare, dice, perce
 from tumorlens.cli._demo_page import render_page
 from tumorlens.cli._demo_pictures import blend_heat, draw_pictures
 from tumorlens.cli.demo import NAMES, OUTPUTS, Case, demo, prepare_folder
-from tumorlens.datasets.phantoms import Phantom, demo_phantoms
 from tumorlens.errors import OutputError
 from tumorlens.inference import Analysis, Manifest
 from tumorlens.inference.document import AnalysisDocument
 from tumorlens.inference.manifest import Metric
 from tumorlens.labels import CLASSES
 from tumorlens.measurement import measure_mask
+from tumorlens.phantoms import Phantom, demo_phantoms
 from tumorlens.scan import Scan
 
 GLIOMA, MENINGIOMA, PITUITARY, NO_TUMOR = range(4)

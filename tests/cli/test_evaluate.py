@@ -13,8 +13,8 @@ pytestmark = pytest.mark.extra_eval
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen made heads of two classes with masks, and their table."""
-    from tumorlens.datasets.phantoms import random_phantom
     from tumorlens.labels import TumorClass
+    from tumorlens.phantoms import random_phantom
 
     folder = tmp_path_factory.mktemp("cohort")
     lines = ["path,label,mask,group"]

@@ -11,10 +11,10 @@ import yaml
 from typer.testing import CliRunner
 
 from tumorlens.cli.workbench.train import train
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.splits import Split
 from tumorlens.errors import MissingExtraError, RecipeError, TumorlensError
 from tumorlens.labels import CLASSES
+from tumorlens.phantoms import random_phantom
 
 pytestmark = pytest.mark.extra_train
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from tumorlens.datasets.check import CheckReport, check_collection
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.errors import DatasetError
 from tumorlens.labels import TumorClass
+from tumorlens.phantoms import random_phantom
 
 HEADER = "image,mask,label,group,pixel_spacing_mm\n"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tumorlens.datasets.non_brain_from_heads import FROM_HEADS, head_ct, label_map, make_from_head, outline_of, scramble
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.inference.gate import flat_reason
+from tumorlens.phantoms import demo_phantoms
 
 HEAD = np.clip(demo_phantoms()[0].pixels, 0, 255).astype(np.uint8)
 MAKERS = [maker for makers in FROM_HEADS.values() for maker in dict.fromkeys(makers)]

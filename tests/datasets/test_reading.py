@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from tumorlens.datasets.crops import crop_fails, is_bad_crop
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.reading import grey_picture, read_record, read_record_mask
 from tumorlens.datasets.records import Record
 from tumorlens.errors import DatasetError, InputError, UnreadableFileError
 from tumorlens.labels import CLASSES, TumorClass
+from tumorlens.phantoms import random_phantom
 
 
 def save(path: Path, picture: np.ndarray) -> Record:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tumorlens.datasets.catalogue import load_collection
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.similarity import NEAR_DUPLICATE, clusters, nearest, thumbnail, thumbnails
 from tumorlens.errors import DatasetError
+from tumorlens.phantoms import random_phantom
 
 PICTURES = [random_phantom(np.random.default_rng(seed), size=96).pixels.astype(np.uint8) for seed in range(6)]
 

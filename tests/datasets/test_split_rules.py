@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tumorlens.datasets.catalogue import load_collection
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.records import Collection, Record
 from tumorlens.datasets.split_rules import SplitRule, make_split
 from tumorlens.datasets.splits import Split, load_split
 from tumorlens.errors import DatasetError
 from tumorlens.labels import CLASSES, TumorClass
+from tumorlens.phantoms import random_phantom
 
 PARTS = ("train", "validation", "test", "left_out")
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.errors import UsageError
 from tumorlens.evaluation.corruptions import FAMILIES, PUBLISHED, corruption, family_of, suite
 from tumorlens.evaluation.corruptions.intensity import rician_noise, smooth_field
 from tumorlens.evaluation.corruptions.kspace import magnitude, moved_while_scanned, with_ghosts, with_spike
 from tumorlens.evaluation.degradations import blur15, down5, mixed
+from tumorlens.phantoms import demo_phantoms
 
 pytestmark = pytest.mark.extra_eval
 NAMES = [family.name for family in FAMILIES]

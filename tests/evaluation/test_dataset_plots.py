@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.records import Record
 from tumorlens.errors import DatasetError
 from tumorlens.evaluation import dataset_plots as plots
 from tumorlens.labels import CLASSES, TumorClass, UnknownTumor
+from tumorlens.phantoms import random_phantom
 
 pytestmark = pytest.mark.extra_eval
 

@@ -10,12 +10,12 @@ from hypothesis.extra import numpy as npst
 
 import tumorlens
 from tumorlens import Analysis, Failure, Scan
-from tumorlens.datasets.phantoms import as_scan, demo_phantoms
 from tumorlens.errors import InputError, InvalidScanError, LimitError, UnreadableFileError, UsageError, WeightsError
 from tumorlens.inference.analysis import mask_from_run_lengths, run_lengths
 from tumorlens.inference.analyze import Analyzer
 from tumorlens.inference.document import json_schema
 from tumorlens.inference.shipped import shipped_model
+from tumorlens.phantoms import as_scan, demo_phantoms
 
 PHANTOMS = {str(phantom.label): phantom for phantom in demo_phantoms()}
 

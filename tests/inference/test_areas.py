@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.inference.areas import UNSURE_OUTLINE, area_bounds, area_text, map_spread
 from tumorlens.inference.manifest import AreaInterval
 from tumorlens.measurement import measure_mask
+from tumorlens.phantoms import demo_phantoms
 from tumorlens.preprocessing.content import head_area
 
 KNOWN = AreaInterval(coverage=0.9, low=0.5, high=2.0, images=100, data="made")

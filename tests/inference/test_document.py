@@ -5,8 +5,8 @@ import jsonschema
 import pytest
 
 import tumorlens
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.inference.document import SCHEMA_VERSION, json_schema, read_document
+from tumorlens.phantoms import demo_phantoms
 
 DOCUMENTS = Path(__file__).parent / "documents"
 READER, VOLUME = {"looked_for", "findings"}, {"slices", "volume"}

@@ -10,7 +10,6 @@ import pytest
 from rule_session import RuleSession, manifest
 
 from tumorlens import Analysis, Scan
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.inference.analysis import OVERRIDDEN, REFUSED
 from tumorlens.inference.analyze import Analyzer
 from tumorlens.inference.classifier import Classifier, prediction_set
@@ -19,6 +18,7 @@ from tumorlens.inference.gate import Gate
 from tumorlens.inference.manifest import AreaInterval, Conformal
 from tumorlens.inference.segmenter import Segmenter
 from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, shipped_model
+from tumorlens.phantoms import demo_phantoms
 
 CONFORMAL = Conformal(coverage=0.95, threshold=0.1, images=100, data="made")
 INTERVAL = AreaInterval(coverage=0.9, low=0.5, high=1.5, images=100, data="made")
@@ -162,7 +162,7 @@ def test_labels_of_ones_own_are_named_in_words() -> None:
 def test_analysis_loads_no_torch() -> None:
     code = (
         "import sys, numpy as np, tumorlens\n"
-        "from tumorlens.datasets.phantoms import demo_phantoms\n"
+        "from tumorlens.phantoms import demo_phantoms\n"
         "tumorlens.analyze(demo_phantoms()[0].pixels)\n"
         "print([name for name in ('torch', 'scipy', 'sklearn', 'matplotlib', 'pandas') if name in sys.modules])"
     )

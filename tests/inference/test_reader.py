@@ -9,7 +9,6 @@ import pytest
 from made_models import CLASSES, SIDE, write_classifier, write_reader
 from rule_session import RuleSession, manifest
 
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.errors import WeightsError
 from tumorlens.inference.analysis import UNCERTAIN_KIND, Analysis
 from tumorlens.inference.analyze import NO_OUTLINE, Analyzer
@@ -18,6 +17,7 @@ from tumorlens.inference.findings import NOT_MEASURED, UNLIKE
 from tumorlens.inference.manifest import AreaInterval, KnownLook, ReadingRules
 from tumorlens.inference.reader import Reader, label_of, open_reader, possible
 from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_READER, default_model, shipped_model, weights_folder
+from tumorlens.phantoms import demo_phantoms
 from tumorlens.preprocessing import Preprocessing
 from tumorlens.preprocessing.content import head_area
 from tumorlens.scan import Scan

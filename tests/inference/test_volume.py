@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tumorlens import analyze, analyze_many
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.errors import InputError, UsageError
 from tumorlens.inference.analysis import NO_OUTLINE, Analysis, Failure
 from tumorlens.inference.analyze import Analyzer
 from tumorlens.inference.document import AnalysisDocument
+from tumorlens.phantoms import demo_phantoms
 from tumorlens.scan import Scan
 
 PHANTOMS = {str(one.label): one for one in demo_phantoms()}

@@ -27,7 +27,7 @@ measures.MEASURES = (*measures.MEASURES, made_up)
 import tumorlens
 from rich.console import Console
 from tumorlens.cli.report import _regions
-from tumorlens.datasets.phantoms import demo_phantoms
+from tumorlens.phantoms import demo_phantoms
 from tumorlens.inference.document import json_schema, read_document
 from tumorlens.inference.table import summary_csv, summary_row
 from tumorlens.web.page import MEASURES, read_assets

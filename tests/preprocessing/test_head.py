@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tumorlens.datasets.phantoms import Phantom, demo_phantoms, random_phantom
+from tumorlens.phantoms import Phantom, demo_phantoms, random_phantom
 from tumorlens.preprocessing import Box, head_box
 
 ROOM = 0.06  # of the longer side: the contour is found on a thumbnail, and a margin is left

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tumorlens.datasets.phantoms import demo_phantoms
+from tumorlens.phantoms import demo_phantoms
 from tumorlens.preprocessing import Preprocessing
 from tumorlens.preprocessing.geometry import whole
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from tumorlens.datasets.phantoms import Phantom, random_phantom
 from tumorlens.datasets.splits import Split
 from tumorlens.labels import CLASSES
+from tumorlens.phantoms import Phantom, random_phantom
 
 SIZE = 96
 EPOCHS = 2

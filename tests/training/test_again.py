@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.errors import OutputError, TrainingError, UsageError
 from tumorlens.inference.analyze import Analyzer
 from tumorlens.inference.manifest import read_manifest, sha256_of
 from tumorlens.io import encode_png
 from tumorlens.models import build_model
+from tumorlens.phantoms import demo_phantoms
 from tumorlens.training.activations import draw_maps, network_maps
 from tumorlens.training.again import check_is_network, export_again, open_run
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.splits import Split
 from tumorlens.errors import DatasetError, OutputError, RecipeError, TrainingError, UnreadableFileError, UsageError
 from tumorlens.inference.analyze import Analyzer
@@ -18,6 +17,7 @@ from tumorlens.inference.classifier import Classifier
 from tumorlens.inference.manifest import read_manifest, verified_model
 from tumorlens.inference.session import ModelSession
 from tumorlens.labels import CLASSES
+from tumorlens.phantoms import random_phantom
 from tumorlens.scan import Scan
 from tumorlens.training import train as train_module
 from tumorlens.training.curves import best_epoch

@@ -19,8 +19,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.io import encode_png
+from tumorlens.phantoms import demo_phantoms
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 CHROMIUM_ARGS = [

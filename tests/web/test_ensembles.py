@@ -14,12 +14,12 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from tumorlens.cli.main import app
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.inference import Analyzer
 from tumorlens.inference.ensemble_folder import Part, ensemble_manifest, write_ensemble
 from tumorlens.inference.manifest import Manifest, Rule, read_manifest
 from tumorlens.inference.shipped import DEFAULT_SEGMENTER, weights_folder
 from tumorlens.io import encode_png
+from tumorlens.phantoms import demo_phantoms
 
 pytestmark = pytest.mark.extra_train
 

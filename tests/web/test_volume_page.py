@@ -11,8 +11,8 @@ from page_driver import launch, wait_until
 from playwright.sync_api import Page, sync_playwright
 
 from tumorlens import analyze
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.inference import Analysis
+from tumorlens.phantoms import demo_phantoms
 from tumorlens.scan import Scan, Source
 from tumorlens.writers.page import volume_page
 

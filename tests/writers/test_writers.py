@@ -18,11 +18,11 @@ from rich.console import Console
 
 from tumorlens import analyze
 from tumorlens.cli.report import bodies_table
-from tumorlens.datasets.phantoms import demo_phantoms
 from tumorlens.inference.analysis import Analysis
 from tumorlens.inference.document import NOTICE, AnalysisDocument
 from tumorlens.measurement import measures
 from tumorlens.measurement.measures import BODY_MEASURES
+from tumorlens.phantoms import demo_phantoms
 from tumorlens.scan import Scan, Source
 from tumorlens.writers import WRITERS
 from tumorlens.writers.pictures import MONTAGE_SLICES, montage_slices

@@ -14,8 +14,8 @@ from tumorlens.measurement import measure_mask, summarize
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tumorlens.datasets.phantoms import Phantom
     from tumorlens.inference import Analysis
+    from tumorlens.phantoms import Phantom
 
 GOOD_DICE = 0.8
 NOTABLE_PERCENT = 10.0

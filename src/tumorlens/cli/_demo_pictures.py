@@ -12,8 +12,8 @@ from tumorlens.io import draw_overlay, encode_png
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tumorlens.datasets.phantoms import Phantom
     from tumorlens.inference import Analysis
+    from tumorlens.phantoms import Phantom
 
 SCALE = 2
 HEAT_OPACITY = 0.7

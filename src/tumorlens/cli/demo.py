@@ -15,8 +15,8 @@ from tumorlens.errors import OutputError
 if TYPE_CHECKING:
     from tumorlens.cli._demo_compare import Comparison
     from tumorlens.cli._demo_pictures import Pictures
-    from tumorlens.datasets.phantoms import Phantom
     from tumorlens.inference import Analysis, Analyzer
+    from tumorlens.phantoms import Phantom
 
 PAGE = "index.html"
 MARK = b'<meta name="generator" content="tumorlens demo">'
@@ -97,8 +97,8 @@ def make_cases(folder: Path, analyzer: Analyzer) -> list[Case]:
 
     from tumorlens.cli._demo_compare import compare
     from tumorlens.cli._demo_pictures import draw_pictures
-    from tumorlens.datasets.phantoms import demo_phantoms
     from tumorlens.io import encode_png, write_atomic
+    from tumorlens.phantoms import demo_phantoms
 
     cases = []
     for name, phantom in zip(NAMES, demo_phantoms(), strict=True):

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.splits import load_split
 from tumorlens.errors import OutputError, TrainingError, UsageError
 from tumorlens.inference.manifest import CARD_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, read_manifest, sha256_of
 from tumorlens.io.atomic import write_atomic
+from tumorlens.phantoms import random_phantom
 from tumorlens.training.export import export_onnx, parity
 from tumorlens.training.finalize import finalize
 from tumorlens.training.fit import load_best

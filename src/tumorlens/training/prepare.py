@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.datasets.cache import ArraySpec, cached_items
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.reading import content_hash, read_record, read_record_mask
 from tumorlens.datasets.records import Record
 from tumorlens.evaluation.degradations import degradation
 from tumorlens.labels import CLASSES
+from tumorlens.phantoms import random_phantom
 from tumorlens.preprocessing import Preprocessing
 from tumorlens.preprocessing.geometry import resize
 from tumorlens.training.copies import draw, is_copy

@@ -30,7 +30,7 @@ class Sample:
 @lru_cache(maxsize=1)
 def samples() -> dict[str, Sample]:
     """The four phantoms by name, drawn at the first call."""
-    from tumorlens.datasets.phantoms import demo_phantoms
+    from tumorlens.phantoms import demo_phantoms
 
     found = {}
     for phantom in demo_phantoms():

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from gate_fields import FIELDS
 
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.labels import TumorClass
+from tumorlens.phantoms import random_phantom
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,7 @@ def test_a_batch_fits_the_network_and_holds_both_answers(pool: GatePool, fields:
 
 
 def test_a_head_is_prepared_alike_whatever_its_frame(fields: dict[str, Any]) -> None:
-    from tumorlens.datasets.phantoms import demo_phantoms
+    from tumorlens.phantoms import demo_phantoms
 
     recipe = parsed({**fields, "preprocessing": {**fields["preprocessing"], "size": [96, 96]}})
     head = np.clip(demo_phantoms()[0].pixels, 0, 255).astype(np.uint8)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.labels import CLASSES, TumorClass
+from tumorlens.phantoms import random_phantom
 from tumorlens.training.reader.recipe import ReaderRecipe
 
 SIDE = 96

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from tumorlens import datasets
 from tumorlens.datasets.catalogue import load_collection
 from tumorlens.datasets.non_brain import MAKERS, make_non_brain
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.records import Record
 from tumorlens.datasets.similarity import NEAR_DUPLICATE, nearest, thumbnails
 from tumorlens.datasets.splits import load_split
 from tumorlens.errors import DatasetError, TumorlensError
 from tumorlens.inference.gate import shrunk
 from tumorlens.io import read_scan
+from tumorlens.phantoms import random_phantom
 from tumorlens.preprocessing.intensity import percentile_scale
 from tumorlens.training.gate.recipe import BRAIN, BrainSource, GateRecipe, PackagePictures, VolumeSource
 from tumorlens.training.gate.vary import Grey, load_grey

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from tumorlens.datasets.cache import ArraySpec, cached_items
 from tumorlens.datasets.catalogue import load_collection
-from tumorlens.datasets.phantoms import random_phantom
 from tumorlens.datasets.reading import content_hash, read_record, read_record_mask
 from tumorlens.datasets.records import Record
 from tumorlens.datasets.splits import load_split
 from tumorlens.errors import DatasetError
 from tumorlens.labels import CLASSES, TumorClass
+from tumorlens.phantoms import random_phantom
 from tumorlens.training.reader.recipe import ReaderRecipe, SourceRecipe
 
 VERSION = 2

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tumorlens.datasets.phantoms import (
+from tumorlens.errors import UsageError
+from tumorlens.labels import CLASSES, TumorClass
+from tumorlens.phantoms import (
     Outline,
     PhantomSpec,
     as_scan,
@@ -15,8 +17,6 @@ from tumorlens.datasets.phantoms import (
     make_phantom,
     random_phantom,
 )
-from tumorlens.errors import UsageError
-from tumorlens.labels import CLASSES, TumorClass
 
 TUMORS = [tumor for tumor in CLASSES if tumor is not TumorClass.NO_TUMOR]
 seeds = st.integers(0, 2**32 - 1)

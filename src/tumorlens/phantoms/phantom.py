@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.datasets._phantom_drawing import draw
-from tumorlens.datasets._phantom_outline import Outline, TrueGeometry
-from tumorlens.datasets._phantom_sampling import REFERENCE_SIZE, PhantomSpec, sample
 from tumorlens.labels import CLASSES, TumorClass
+from tumorlens.phantoms.drawing import draw
+from tumorlens.phantoms.outline import Outline, TrueGeometry
+from tumorlens.phantoms.sampling import REFERENCE_SIZE, PhantomSpec, sample
 from tumorlens.scan import Scan
 
 Array = NDArray[np.float32]

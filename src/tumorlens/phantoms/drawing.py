@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.datasets._phantom_sampling import Head
 from tumorlens.labels import TumorClass
+from tumorlens.phantoms.sampling import Head
 
 Array = NDArray[Any]
 Oval = tuple[float, float, float, float, float]

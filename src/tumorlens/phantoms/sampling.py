@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.datasets._phantom_outline import Outline
 from tumorlens.errors import UsageError
 from tumorlens.labels import TumorClass
+from tumorlens.phantoms.outline import Outline
 
 View = Literal["axial", "coronal"]
 
