@@ -66,9 +66,8 @@ def test_phantom(tab: Tab, phantoms: dict[str, Path]) -> None:
     message = tab.analyze(phantoms["meningioma"])
     analysis = tab.item()["analysis"]
     assert message == analysis["message"]
-    assert [row.split("\n")[0] for row in tab.page.locator(".probabilities li").all_inner_texts()] == list(
-        WORDS.values()
-    )
+    bars = tab.page.locator(".probabilities li")
+    wait_until(lambda: [row.split("\n")[0] for row in bars.all_inner_texts()] == list(WORDS.values()))
     meters = tab.page.locator(".probabilities [role=meter]")
     shown = [float(one.get_attribute("aria-valuenow") or "nan") / 100 for one in meters.all()]
     assert shown == pytest.approx(list(analysis["probabilities"].values()), abs=0.0006)
@@ -169,15 +168,15 @@ def test_correct_the_outline(tab: Tab, phantoms: dict[str, Path]) -> None:
     tab.page.get_by_role("button", name="Correct outline").click()
     tab.page.get_by_label("Your name").fill("Zoë Škoda")
     tab.drag(50, 10, offset=(-20, -60), release=False)
+    wait_until(lambda: area.inner_text() != start)
     live = area.inner_text()
-    assert live != start
     tab.page.mouse.up()
     tab.until("Measured", ".edit-status")
     tab.until("Corrected by Zoë Škoda", ".measurements")
     corrected = tab.item()["corrected"]
     measured = sum(region["area_px"] for region in corrected["regions"])
     assert measured > sum(region["area_px"] for region in model["regions"])
-    assert f"{measured:,}" in area.inner_text() and area.inner_text() == live
+    wait_until(lambda: f"{measured:,}" in area.inner_text() and area.inner_text() == live)
     tab.shot("edit")
     with tab.page.expect_download() as saved:
         tab.page.get_by_role("button", name="Correction JSON").click()
@@ -186,7 +185,7 @@ def test_correct_the_outline(tab: Tab, phantoms: dict[str, Path]) -> None:
     assert document["corrected"]["mask"] != document["analysis"]["mask"] == model["mask"]
     tab.page.keyboard.press("Control+z")
     wait_until(lambda: len((tab.item()["corrected"] or {"edits": []})["edits"]) == 2)
-    assert area.inner_text() == start
+    wait_until(lambda: area.inner_text() == start)
     tab.page.get_by_role("button", name="Discard the correction").click()
     tab.page.get_by_role("dialog").get_by_role("button", name="Discard").click()
     tab.until("Model's outline", ".measurements")
@@ -334,10 +333,9 @@ def test_compare(tab: Tab) -> None:
     expect(tab.page.locator(".hud-levels").nth(1)).not_to_be_empty(timeout=PATIENCE_MS)
     before, after = tab.page.url.rsplit("/", 2)[1:]
     areas = [sum(region["area_mm2"] for region in tab.item(key)["analysis"]["regions"]) for key in (before, after)]
-    cells = [
-        text.replace("\u2212", "-").replace(",", "")
-        for text in tab.page.locator(".changes tr[data-row=area] td").all_inner_texts()
-    ]
+    rows = tab.page.locator(".changes tr[data-row=area] td")
+    expect(rows.first).to_be_visible(timeout=PATIENCE_MS)
+    cells = [text.replace("\u2212", "-").replace(",", "") for text in rows.all_inner_texts()]
     assert [float(one) for one in cells[:3]] == pytest.approx([*areas, areas[1] - areas[0]], abs=0.06)
     assert float(cells[3].split("\u202f")[0]) == pytest.approx(100 * (areas[1] / areas[0] - 1), abs=0.06)
     tab.shot("compare")
@@ -383,7 +381,7 @@ def test_keyboard_only(tab: Tab, phantoms: dict[str, Path]) -> None:
     start = page.locator(".hud-levels").inner_text()
     tab_to(".stage-surface")
     page.keyboard.press("ArrowRight")
-    assert page.locator(".hud-levels").inner_text() != start
+    wait_until(lambda: page.locator(".hud-levels").inner_text() != start)
     tab_to("[aria-label^='Ruler']")
     page.keyboard.press("Enter")
     page.keyboard.down("Shift")
@@ -402,7 +400,7 @@ def test_keyboard_only(tab: Tab, phantoms: dict[str, Path]) -> None:
     for key in ("ArrowUp", "ArrowUp", "Space"):
         page.keyboard.press(key)
     tab.until("Measured", ".edit-status")
-    assert page.locator("tr[data-row=area]").inner_text() != area
+    wait_until(lambda: page.locator("tr[data-row=area]").inner_text() != area)
 
 
 def test_phone(tabs: Callable[..., Tab], phantoms: dict[str, Path]) -> None:
