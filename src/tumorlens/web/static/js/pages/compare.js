@@ -14,8 +14,9 @@ import { newView } from "../viewer/view.js";
 import { Viewer } from "../viewer/viewer.js";
 
 const ROWS = [
-  [t("measure.area"), (regions, unit) => totalArea(regions, unit === "mm" ? "area_mm2" : "area_px")],
+  ["area", t("measure.area"), (regions, unit) => totalArea(regions, unit === "mm" ? "area_mm2" : "area_px")],
   ...MEASURES.filter((one) => one.kind === "length").map((one) => [
+    one.name,
     one.title,
     (regions, unit) => regions[0][one[unit]] ?? null,
   ]),
@@ -179,9 +180,10 @@ function changes(items) {
         h(
           "tbody",
           {},
-          ROWS.map(([name, value]) =>
+          ROWS.map(([name, title, value]) =>
             changeRow(
               name,
+              title,
               regions.map((one) => (one.length ? value(one, unit) : null)),
               unit,
               comparable,
@@ -198,7 +200,7 @@ function changes(items) {
   );
 }
 
-function changeRow(name, [before, after], unit, comparable) {
+function changeRow(name, title, [before, after], unit, comparable) {
   const shown = t(name === "area" ? (unit === "mm" ? "unit.mm2" : "unit.px2") : `unit.${unit}`);
   const decimals = [before, after].every((one) => one === null || Number.isInteger(one)) ? 0 : 1;
   const plain = (value) => (value === null ? t("none") : number(value, decimals));
@@ -207,7 +209,7 @@ function changeRow(name, [before, after], unit, comparable) {
   return h(
     "tr",
     { data: { row: name } },
-    h("th", { scope: "row" }, t("compare.row", { name, unit: shown })),
+    h("th", { scope: "row" }, t("compare.row", { name: title, unit: shown })),
     h("td", {}, plain(before)),
     h("td", {}, plain(after)),
     h("td", { class: "strong" }, both ? signed(after - before, decimals) : t("none")),
