@@ -16,7 +16,7 @@ import tumorlens
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tumorlens.__file__).parent
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-ROOMS = ("datasets", "explain", "inference", "io", "measurement", "preprocessing")
+ROOMS = ("datasets", "inference", "io", "measurement", "phantoms", "preprocessing", "writers")
 
 
 def public(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, ast.AST]]:
