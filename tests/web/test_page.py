@@ -327,7 +327,9 @@ def test_compare(tab: Tab) -> None:
         tab.page.get_by_role("button", name=f"{name} Phantom").click()
         assert tab.result().startswith(name)
     tab.page.get_by_role("link", name="All scans").click()
-    for box in tab.page.locator("tbody input[type=checkbox]").all():
+    boxes = tab.page.locator("tbody input[type=checkbox]")
+    expect(boxes).to_have_count(2, timeout=PATIENCE_MS)
+    for box in boxes.all():
         box.check()
     tab.page.get_by_role("button", name="Compare two").click()
     expect(tab.page.locator(".hud-levels").nth(1)).not_to_be_empty(timeout=PATIENCE_MS)
