@@ -419,7 +419,9 @@ def test_phone(tabs: Callable[..., Tab], phantoms: dict[str, Path]) -> None:
     tab.analyze(phantoms["no_tumor"])
     tab.open("#/scans")
     assert tab.width() <= 390
-    keys = [row.get_attribute("data-key") for row in tab.page.locator("tbody tr").all()]
+    rows = tab.page.locator("tbody tr")
+    expect(rows.nth(1)).to_be_visible(timeout=PATIENCE_MS)
+    keys = [row.get_attribute("data-key") for row in rows.all()]
     tab.open(f"#/compare/{keys[1]}/{keys[0]}")
     expect(tab.page.locator(".changes")).to_be_visible()
     assert tab.width() <= 390
@@ -456,7 +458,9 @@ def test_axe(tabs: Callable[..., Tab], phantoms: dict[str, Path], tmp_path: Path
     check("error")
     tab.open("#/scans")
     check("scans")
-    done = [row.get_attribute("data-key") for row in tab.page.locator("tbody tr[data-phase=done]").all()]
+    rows = tab.page.locator("tbody tr[data-phase=done]")
+    expect(rows.nth(1)).to_be_visible(timeout=PATIENCE_MS)
+    done = [row.get_attribute("data-key") for row in rows.all()]
     tab.open(f"#/compare/{done[1]}/{done[0]}")
     expect(tab.page.locator(".changes")).to_be_visible(timeout=PATIENCE_MS)
     check("compare")
