@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import UnreadableFileError
+from tumorlens.io.file_bytes import read_bytes
 from tumorlens.io.gzipped import GZIP_MAGIC, inflate
 from tumorlens.io.limits import checked_pixels
 from tumorlens.io.planes import grid_of
@@ -52,6 +54,32 @@ def scan_of(
         slice_mm=slice_mm if known and len(pixels) > 1 else None,
         grid=grid,
     )
+
+
+def detached_bytes(name: str, source: Source, what: str, suffix: str) -> bytes:
+    """The data file that a header names: one file beside it, and nothing elsewhere.
+
+    Args:
+        name: as the header has it.
+        source: of the header.
+        what: format with its article, such as ``"an NRRD"``.
+        suffix: of files of that format that hold header and data.
+
+    Raises:
+        UnreadableFileError: it is not such a file, or is not there.
+    """
+    plain = Path(name)
+    if source.path is None or plain.name != name or name.upper().startswith("LIST") or "%" in name:
+        raise UnreadableFileError(
+            f"This {what.split()[-1]} header names data that are not one file beside it: save the volume as one "
+            f"{suffix} file."
+        )
+    path = Path(source.path).with_name(name)
+    if not path.is_file():
+        raise UnreadableFileError(
+            f"This is {what} header, and the data file that it names is not beside it: put both into one folder."
+        )
+    return read_bytes(path)
 
 
 def stored_bytes(

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import UnreadableFileError
 from tumorlens.io.decoding import guarded
-from tumorlens.io.file_bytes import read_bytes
 from tumorlens.io.format import Format
 from tumorlens.io.limits import check_memory, check_volume
-from tumorlens.io.ras_volume import scan_of, stored_bytes
+from tumorlens.io.ras_volume import detached_bytes, scan_of, stored_bytes
 from tumorlens.io.request import ReadRequest
 from tumorlens.scan import Scan, Source
 
@@ -67,7 +65,9 @@ def _decode(data: bytes, source: Source, request: ReadRequest) -> Scan:
     check_volume(shape, dtype.itemsize)
     check_memory(shape, 2 * dtype.itemsize, request.memory)
     local = fields["elementdatafile"].upper() == "LOCAL"
-    content = memoryview(data)[start:] if local else _detached(fields["elementdatafile"], source)
+    content = (
+        memoryview(data)[start:] if local else detached_bytes(fields["elementdatafile"], source, "a MetaImage", ".mha")
+    )
     how = "zlib" if _true(fields.get("compresseddata", "False")) else "raw"
     found = stored_bytes(content, how, 0, math.prod(shape) * dtype.itemsize, "MetaImage")
     warnings: list[str] = []
@@ -88,20 +88,6 @@ def _fields(data: bytes) -> tuple[dict[str, str], int]:
         if name.lower() not in fields:
             raise UnreadableFileError(f"This MetaImage file does not state its {name}: export it again.")
     return fields, last.end()
-
-
-def _detached(name: str, source: Source) -> bytes:
-    plain = Path(name)
-    if source.path is None or plain.name != name or name.upper().startswith("LIST") or "%" in name:
-        raise UnreadableFileError(
-            "This MetaImage header names data that are not one file beside it: save the volume as one .mha file."
-        )
-    path = Path(source.path).with_name(name)
-    if not path.is_file():
-        raise UnreadableFileError(
-            "This is a MetaImage header, and the data file that it names is not beside it: put both into one folder."
-        )
-    return read_bytes(path)
 
 
 def _true(text: str) -> bool:

@@ -16,9 +16,8 @@ from tumorlens.errors import UnreadableFileError
 from tumorlens.io.decoding import guarded, hush
 from tumorlens.io.format import Format
 from tumorlens.io.gzipped import GZIP_MAGIC, inflate, inflated_head
-from tumorlens.io.limits import check_memory, check_volume, checked_pixels
-from tumorlens.io.planes import grid_of
-from tumorlens.io.plausible import implausible
+from tumorlens.io.limits import check_memory, check_volume
+from tumorlens.io.ras_volume import scan_of
 from tumorlens.io.request import ReadRequest
 from tumorlens.scan import Scan, Source
 
@@ -61,25 +60,8 @@ def _decode(data: bytes, source: Source, request: ReadRequest) -> Scan:
     if not stated:
         warnings.append("The file states no orientation, so left and right are unknown, and lengths stay in pixels.")
     affine = np.asarray(header.get_affine(), dtype=np.float64)
-    sizes = [float(one) for one in np.linalg.norm(affine[:3, :3], axis=0)]
-    grid = grid_of(shape, affine, sizes if stated else None)
     volume = np.frombuffer(found, dtype=dtype).reshape(shape, order="F")
-    pixels = checked_pixels(grid.from_stored(volume), warnings)
-    slice_mm, row, col = (sizes[axis] for axis in grid.axes)
-    wrong = implausible((row, col), pixels.shape[1:], slice_mm if len(pixels) > 1 else None) if stated else None
-    if wrong is not None:
-        warnings.append(wrong)
-    known = stated and wrong is None
-    return Scan(
-        pixels,
-        spacing_mm=(row, col) if known else None,
-        spacing_source="mgz" if known else "none",
-        affine=grid.reading_affine,
-        source=source,
-        warnings=tuple(warnings),
-        slice_mm=slice_mm if known and len(pixels) > 1 else None,
-        grid=grid,
-    )
+    return scan_of(volume, affine, stated, "mgz", source, warnings)
 
 
 FORMAT = Format("mgz", "FreeSurfer MGH and MGZ", (".mgh", ".mgz"), _matches, _read)

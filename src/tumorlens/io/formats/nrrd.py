@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.errors import UnreadableFileError
 from tumorlens.io.decoding import guarded
-from tumorlens.io.file_bytes import read_bytes
 from tumorlens.io.format import Format
 from tumorlens.io.limits import check_memory, check_volume
-from tumorlens.io.ras_volume import scan_of, stored_bytes
+from tumorlens.io.ras_volume import detached_bytes, scan_of, stored_bytes
 from tumorlens.io.request import ReadRequest
 from tumorlens.scan import Scan, Source
 
@@ -83,7 +81,11 @@ def _decode(data: bytes, source: Source, request: ReadRequest) -> Scan:
     shape = (*sizes, 1)[:3]
     check_volume(shape, dtype.itemsize)
     check_memory(shape, 2 * dtype.itemsize, request.memory)
-    content = memoryview(data)[start:] if "data file" not in fields else _detached(fields["data file"], source)
+    content = (
+        memoryview(data)[start:]
+        if "data file" not in fields
+        else detached_bytes(fields["data file"], source, "an NRRD", ".nrrd")
+    )
     found = stored_bytes(content, how, 0, math.prod(shape) * dtype.itemsize, "NRRD")
     warnings: list[str] = []
     request.chosen(1, warnings)
@@ -110,20 +112,6 @@ def _fields(data: bytes) -> tuple[dict[str, str], int]:
     if missing:
         raise UnreadableFileError(f"This NRRD file does not state its {missing[0]}: export it again.")
     return fields, stop
-
-
-def _detached(name: str, source: Source) -> bytes:
-    plain = Path(name)
-    if source.path is None or plain.name != name or name.upper().startswith("LIST") or "%" in name:
-        raise UnreadableFileError(
-            "This NRRD header names data that are not one file beside it: save the volume as one .nrrd file."
-        )
-    path = Path(source.path).with_name(name)
-    if not path.is_file():
-        raise UnreadableFileError(
-            "This is an NRRD header, and the data file that it names is not beside it: put both into one folder."
-        )
-    return read_bytes(path)
 
 
 def _vector(text: str) -> list[float]:
