@@ -67,6 +67,14 @@ def test_one_slice_of_many_is_no_tumor() -> None:
     assert alone is not None and alone > max(one for one in others if one is not None)
 
 
+@pytest.mark.parametrize("tumor", [(), (10,)])
+def test_no_model_is_named_that_had_no_part_in_the_answer(tumor: tuple[int, ...]) -> None:
+    # The slice that is shown of a volume without a tumor is the middle one, and that may be called a tumor alone.
+    found = analyze(stack(tumor))
+    assert found.label == "no_tumor"
+    assert [one.task for one in found.models] == ["gate", "reading"]
+
+
 def test_a_volume_says_that_its_slices_were_looked_at() -> None:
     found = analyze(stack(()))
     assert found.looked_for is not None and "in the slices of this volume" in found.looked_for

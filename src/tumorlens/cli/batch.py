@@ -141,7 +141,7 @@ class Worker:
         values = analysis.to_dict()
         document = AnalysisDocument.model_validate(values)
         if outputs is not None:
-            outputs.write(analysis, document.model_dump_json(), overwrite=self.overwrite)
+            outputs.write(analysis, document, overwrite=self.overwrite)
         return document
 
 

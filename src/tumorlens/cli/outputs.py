@@ -83,7 +83,7 @@ class Outputs:
     def _with(self, ending: str) -> Path:
         return self.base.with_name(self.base.name + ending)
 
-    def write(self, analysis: Analysis, document: str, *, overwrite: bool) -> None:
+    def write(self, analysis: Analysis, document: AnalysisDocument, *, overwrite: bool) -> None:
         """Write all files of a scan, or none: the document and what :data:`tumorlens.writers.WRITERS` make of it.
 
         The document takes its name last and an old one loses it first, so that a document never lies beside pictures
@@ -93,11 +93,9 @@ class Outputs:
         Raises:
             OutputError: a file cannot be written, or is there and may not be replaced.
         """
-        from tumorlens.inference.document import AnalysisDocument
         from tumorlens.writers import WRITERS
 
-        wanted = AnalysisDocument.model_validate_json(document)
-        files = {self.of(one): one.content(analysis) for one in WRITERS if one.belongs(wanted)}
+        files = {self.of(one): one.content(analysis) for one in WRITERS if one.belongs(document)}
         others = {self.of(one) for one in WRITERS} - files.keys()
         if not overwrite:
             for path in sorted({*files, *others}):
@@ -106,7 +104,7 @@ class Outputs:
         make_folder(self.base.parent)
         with ExitStack() as stack:
             # What is entered first is closed, and so named, last.
-            for path, content in {self.json: document.encode() + b"\n", **files}.items():
+            for path, content in {self.json: document.model_dump_json().encode() + b"\n", **files}.items():
                 file = stack.enter_context(atomic_writer(path))
                 file.write(content)
                 file.flush()

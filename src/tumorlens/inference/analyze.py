@@ -143,12 +143,11 @@ class Analyzer:
     ) -> Analysis:
         """Analyze one scan; see :func:`analyze`."""
         started = time.perf_counter()
-        given = scan if isinstance(scan, Slice) else _to_scan(scan)
-        if isinstance(given, Scan) and len(given.pixels) > 1 and slice is None:
-            whole = given if spacing_mm is None else _respaced(given, spacing_mm)
-            return self._volume(whole, time.perf_counter() - started, gate)
-        prepared = open_slice(given, spacing_mm, slice)
-        return self._answers([prepared], time.perf_counter() - started, gate)[0]
+        opened = _opened(scan, spacing_mm, slice)
+        reading_s = time.perf_counter() - started
+        if isinstance(opened, Scan):
+            return self._volume(opened, reading_s, gate)
+        return self._answers([opened], reading_s, gate)[0]
 
     def analyze_slice(self, scan: Slice, *, gate: bool = True) -> Analysis:
         """Analyze one slice of a volume that is open."""
@@ -356,15 +355,19 @@ def _to_scan(given: ScanLike) -> Scan:
     return scan
 
 
+def _opened(scan: ScanLike, spacing_mm: tuple[float, float] | None, index: int | None) -> _Slice | Scan:
+    """One slice, or a volume that is to be answered as a whole, with the user's spacing; see :func:`open_slice`."""
+    given = scan if isinstance(scan, Slice) else _to_scan(scan)
+    if isinstance(given, Scan) and len(given.pixels) > 1 and index is None:
+        return given if spacing_mm is None else _respaced(given, spacing_mm)
+    return open_slice(given, spacing_mm, index)
+
+
 def _opened_or_failure(
     scan: ScanLike, spacing_mm: tuple[float, float] | None, index: int | None
 ) -> _Slice | Scan | Failure:
-    """One slice, or a volume that is to be answered as a whole."""
     try:
-        given = scan if isinstance(scan, Slice) else _to_scan(scan)
-        if isinstance(given, Scan) and len(given.pixels) > 1 and index is None:
-            return given if spacing_mm is None else _respaced(given, spacing_mm)
-        return open_slice(given, spacing_mm, index)
+        return _opened(scan, spacing_mm, index)
     except TumorlensError as error:
         if isinstance(scan, str | os.PathLike):
             return Failure(os.fspath(scan), error)

@@ -215,6 +215,11 @@ class ReadingRules(_Part):
         return self
 
     @property
+    def undecided(self) -> float:
+        """The probability of a tumor at which one that nothing outlines is held: the middle of ``doubt``."""
+        return sum(self.doubt) / 2
+
+    @property
     def for_volumes(self) -> ReadingRules:
         """The rules as they stand for a volume."""
         volume = self.volume

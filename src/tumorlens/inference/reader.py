@@ -171,7 +171,7 @@ class Reader:
 
 def held_down(reading: Reading, rules: ReadingRules) -> Reading:
     """The reading of a slice whose tumor nothing outlines: held in the middle of what is doubtful."""
-    middle = min(reading.tumor_probability, sum(rules.doubt) / 2)
+    middle = min(reading.tumor_probability, rules.undecided)
     kinds = reading.kind_probabilities
     return replace(
         reading,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from tumorlens.inference.document import AnalysisDocument
@@ -64,16 +64,21 @@ def summary_row(
 
 
 def summary_csv(rows: Iterable[dict[str, Value]]) -> bytes:
-    """The file's bytes, UTF-8: floats with 6 decimals, empty cells for ``None``."""
+    """The file's bytes; see :func:`csv_bytes`."""
+    return csv_bytes(COLUMNS, rows)
+
+
+def csv_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> bytes:
+    """A table as UTF-8: the columns of each row, floats with 6 decimals, empty cells for ``None``."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in COLUMNS])
+        writer.writerow([_cell(row[name]) for name in columns])
     return text.getvalue().encode()
 
 
-def _cell(value: Value) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.6f}" if isinstance(value, float) else str(value)

@@ -200,7 +200,7 @@ def _answered(
         present = supported(called | (alone >= slice_rules.doubt[0]), called)
         mask = _mask(models, scan, indices, seen, present)
         if slice_rules.outlined_only and not mask.any():
-            tumor, mask = min(tumor, sum(rules.doubt) / 2), None
+            tumor, mask = min(tumor, rules.undecided), None
             label = label_of(tumor, kinds, rules)
     bodies = () if mask is None else measure_volume(mask, scan.slice(0).spacing_mm, scan.slice_mm, scan.affine)
     shown = bodies[0].largest_slice if bodies else indices[best if label != _NO_TUMOR else len(indices) // 2]
@@ -236,7 +236,7 @@ def _answered(
         warnings=_warnings(base, whole, refuse),
         reason=None if refuse else base.reason,
         gate_score=_median([_score(one) for one in seen.values()]),
-        models=base.models if flat is None or models.segmenter is None else _with_segmenter(base, models, seen),
+        models=_asked(base, models, seen, outlined=flat is not None),
     )
     if models.reader is None:
         return replace(answer, prediction_set=(), coverage=None, findings=None)
@@ -256,11 +256,15 @@ def _warnings(base: Analysis, whole: Whole, refuse: bool) -> tuple[str, ...]:
     return kept if whole.mask is None or whole.bodies else (*kept, NO_OUTLINE)
 
 
-def _with_segmenter(base: Analysis, models: AnswersSlices, seen: dict[int, _Seen]) -> tuple[ModelReference, ...]:
-    assert models.segmenter is not None
+def _asked(
+    base: Analysis, models: AnswersSlices, seen: dict[int, _Seen], *, outlined: bool
+) -> tuple[ModelReference, ...]:
+    """Who had a part in the answer: the segmenter where it outlined the volume, and not the shown slice alone."""
+    others = tuple(one for one in base.models if one.task != "segmentation")
+    if models.segmenter is None or not outlined or not _asks_segmenter(models, seen):
+        return others
     own = models.segmenter.manifest
-    others = tuple(one for one in base.models if one.id != own.id)
-    return (*others, ModelReference(own.id, own.task, own.sha256)) if _asks_segmenter(models, seen) else others
+    return (*others, ModelReference(own.id, own.task, own.sha256))
 
 
 def _probabilities(logits: NDArray[np.float64], rules: ReadingRules) -> NDArray[np.float64]:

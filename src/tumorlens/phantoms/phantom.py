@@ -21,17 +21,6 @@ from tumorlens.scan import Scan
 
 Array = NDArray[np.float32]
 
-__all__ = [
-    "Outline",
-    "Phantom",
-    "PhantomSpec",
-    "TrueGeometry",
-    "as_scan",
-    "demo_phantoms",
-    "make_phantom",
-    "random_phantom",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class Phantom:

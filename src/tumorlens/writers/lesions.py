@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from tumorlens.inference.analysis import Analysis
+from tumorlens.inference.table import csv_bytes
 from tumorlens.measurement import measures
 
 
 def lesions_csv(analysis: Analysis) -> bytes:
-    """UTF-8, one row a lesion, the largest first: floats with 6 decimals, empty cells for what is unknown."""
+    """One row a lesion, the largest first; see :func:`tumorlens.inference.table.csv_bytes`."""
     assert analysis.whole is not None
-    columns = measures.body_columns()
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("lesion", *columns))
-    for number, one in enumerate(analysis.whole.bodies, 1):
-        values = one.to_dict()
-        writer.writerow((number, *(_cell(values[name]) for name in columns)))
-    return text.getvalue().encode()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
+    rows = [{"lesion": number, **one.to_dict()} for number, one in enumerate(analysis.whole.bodies, 1)]
+    return csv_bytes(("lesion", *measures.body_columns()), rows)

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from tumorlens.inference.analysis import Analysis
 from tumorlens.inference.document import NOTICE, rounded
-from tumorlens.inference.volume_reading import Whole
+from tumorlens.inference.volume_reading import Whole, sampled
 from tumorlens.io import encode_png
 from tumorlens.measurement import measures
 from tumorlens.scan import Scan
 
 LARGEST_SIDE = 384
 JPEG_QUALITY = 82
-_SAMPLED = 2**20
 _OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "S": "I", "I": "S"}
 
 
@@ -102,8 +101,7 @@ def _data(analysis: Analysis, whole: Whole) -> dict[str, Any]:
 
 def _window(scan: Scan) -> tuple[float, float]:
     """One window for all slices, so that they can be compared."""
-    step = max(1, round((scan.pixels.size / _SAMPLED) ** (1 / 3)))
-    sample = np.asarray(scan.pixels[::step, ::step, ::step], dtype=np.float32)
+    sample = sampled(scan)
     low, high = (float(one) for one in np.percentile(sample, (0.5, 99.7)))
     return (low, high) if high > low else (float(sample.min()), float(sample.max()) + 1)
 

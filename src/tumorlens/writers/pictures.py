@@ -68,8 +68,7 @@ def three_planes(analysis: Analysis) -> bytes:
         plane = np.take(scan.pixels, at[across], axis=across).astype(np.float32)
         mask = None if whole.mask is None else np.asarray(np.take(whole.mask, at[across], axis=across))
         # Slices run from the feet up, and a picture from its top down.
-        turned = down == 0 and (names is None or names[0] in "SI")
-        if turned and (names is None or names[0] == "S"):
+        if down == 0 and (names is None or names[0] == "S"):
             plane, mask = plane[::-1], None if mask is None else mask[::-1]
         picture = draw_overlay(np.ascontiguousarray(plane), mask, spacing_mm=(steps[down], steps[right]), scale=2)
         panels.append(_captioned(_fitted(picture, LARGEST_PANEL), _plane_title(across, at[across], names)))
@@ -98,7 +97,7 @@ def _panel(analysis: Analysis, whole: Whole, index: int, side: int) -> Picture:
     scan = analysis.scan.scan
     mask = None if whole.mask is None else whole.mask[index]
     picture = draw_overlay(scan.slice(index).pixels, mask, spacing_mm=analysis.spacing_mm, max_side=side)
-    return _captioned(_fitted(picture, side), f"slice {index}")
+    return _captioned(picture, f"slice {index}")
 
 
 def _fitted(picture: Picture, side: int) -> Picture:
