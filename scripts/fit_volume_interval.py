@@ -1,18 +1,17 @@
 """How far measured volumes are from the true ones: fitted on half of the people of LGG, checked on the other half.
 
-    python scripts/fit_volume_interval.py DATASETS [--into WEIGHTS/reader-lite0/manifest.json]
+    python scripts/fit_volume_interval.py DATASETS [--model FOLDER] [--into WEIGHTS/reader-lite0]
 
 The collection taught nothing and chooses nothing else. Each person's FLAIR slices are a stack; the ratio of true to
 measured volume needs no spacing. People are divided by the digest of their number. A stack without an outline is missed
-and has no ratio. With ``--into`` the factors are written into the manifest; all else of a volume's answer follows the
-rules for slices.
+and has no ratio. With ``--into`` the factors are written into the manifest and the card of that folder; all else of a
+volume's answer follows the rules for slices.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,9 @@ import cv2
 import numpy as np
 
 from tumorlens.inference.analyze import Analyzer
-from tumorlens.inference.manifest import VolumeRules
+from tumorlens.inference.manifest import VolumeRules, read_manifest
 from tumorlens.scan import Scan
+from tumorlens.training.reader.finalize import write_manifest
 
 COVERAGE = 0.9
 FLAIR = 1
@@ -94,20 +94,21 @@ def main() -> None:
     said = f"hold for {100 * held:.0f} %"
     print(f"factors {low:.3f} to {high:.3f} of {len(fit)} people; on the {len(check)} others they {said}")
     if given.into is not None:
-        values = json.loads(given.into.read_text())
-        reading = values["reading"]
+        manifest = read_manifest(given.into)
+        assert manifest.reading is not None
+        reading = manifest.reading
         rules = VolumeRules(
-            scale=reading["tumor_scale"],
-            bias=reading["tumor_bias"],
-            threshold=reading["tumor_threshold"],
-            doubt=reading["doubt"],
+            scale=reading.tumor_scale,
+            bias=reading.tumor_bias,
+            threshold=reading.tumor_threshold,
+            doubt=reading.doubt,
             factors=(round(low, 3), round(high, 3)),
             factors_coverage=COVERAGE,
             fitted_on=f"factors: {len(fit)} people of lgg (FLAIR), which taught nothing; on the {len(check)} others "
             f"they {said}; the rest as for slices",
         )
-        reading["volume"] = rules.model_dump(mode="json")
-        given.into.write_text(json.dumps(values, indent=2) + "\n")
+        reading = reading.model_copy(update={"volume": rules})
+        write_manifest(given.into, manifest.model_copy(update={"reading": reading}))
 
 
 def conformal(ratios: np.ndarray) -> tuple[float, float]:

@@ -80,7 +80,7 @@ for recipe in "${recipes[@]}"; do
     step "$recipe-shipped" python "$root/scripts/ship_reader.py" "$out/$recipe" --external \
       "$out/$recipe-lgg/predictions.csv" --weights "$out/shipped"
     step "$recipe-volumes" python "$root/scripts/fit_volume_interval.py" "$data" --model "$out/shipped/$recipe" \
-      --into "$out/shipped/$recipe/manifest.json"
+      --into "$out/shipped/$recipe"
     if [[ -n $install ]]; then
       say cp -r "$out/shipped/$recipe/." "$root/src/tumorlens/weights/$recipe/"
       if [[ -z $dry_run && -f $out/$recipe-shipped.done ]]; then

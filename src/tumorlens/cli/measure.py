@@ -40,6 +40,7 @@ def measure(
 
     Example: tumorlens measure mask.png --spacing 0.49,0.49
     """
+    from tumorlens.inference.document import rounded
     from tumorlens.measurement import measure_mask, summarize
 
     chosen = None if spacing is None else parse_spacing(spacing)
@@ -65,8 +66,8 @@ def measure(
         "shape": list(scan.shape),
         "spacing_mm": None if spacing_mm is None else list(spacing_mm),
         "spacing_source": scan.spacing_source,
-        "regions": [_rounded(region.to_dict()) for region in regions],
-        "summary": _rounded(summarize(regions).to_dict()),
+        "regions": [rounded(region.to_dict()) for region in regions],
+        "summary": rounded(summarize(regions).to_dict()),
         "warnings": warnings,
     }
     typer.echo(json_module.dumps(document, ensure_ascii=False))
@@ -92,13 +93,14 @@ def _measure_volume(path: Path, scan: Scan, *, json: bool) -> None:
     """Measure the bodies of a mask of several slices, and print them."""
     import numpy as np
 
+    from tumorlens.inference.document import rounded
     from tumorlens.measurement import measure_volume
 
     foreground = _foreground(scan.pixels)
     plane = scan.slice(0).spacing_mm
     bodies = measure_volume(foreground, plane, scan.slice_mm, scan.affine)
     warnings = [*scan.warnings, *_doubts(np.asarray(foreground.any(axis=0)))]
-    values = [_rounded(one.to_dict()) for one in bodies]
+    values = [rounded(one.to_dict()) for one in bodies]
     if json:
         document = {
             "notice": NOTICE,
@@ -169,17 +171,6 @@ def _one_value() -> InputError:
     return InputError(
         "This picture has one value throughout, so it marks nothing: a mask needs two values, region and background."
     )
-
-
-def _rounded(values: dict[str, object] | dict[str, int | float | None]) -> dict[str, object]:
-    """Floats carry 6 decimals, in lists too."""
-
-    def tidy(value: object) -> object:
-        if isinstance(value, float):
-            return round(value, 6)
-        return [tidy(item) for item in value] if isinstance(value, list) else value
-
-    return {name: tidy(value) for name, value in values.items()}
 
 
 def _print_table(path: Path, scan: Slice, regions: tuple[Region, ...]) -> None:
