@@ -19,6 +19,7 @@ from tumorlens.inference.manifest import AreaInterval, Conformal
 from tumorlens.inference.segmenter import Segmenter
 from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, shipped_model
 from tumorlens.phantoms import demo_phantoms
+from tumorlens.request import AnalysisRequest
 
 CONFORMAL = Conformal(coverage=0.95, threshold=0.1, images=100, data="made")
 INTERVAL = AreaInterval(coverage=0.9, low=0.5, high=1.5, images=100, data="made")
@@ -80,7 +81,7 @@ def test_what_the_gate_refuses_gets_no_class_and_goes_no_further() -> None:
 
 
 def test_an_overridden_gate_is_a_warning() -> None:
-    found = Made().analyzer.analyze(PHOTO, gate=False)
+    found = Made().analyzer.analyze(PHOTO, AnalysisRequest(gate=False))
     assert (found.status, found.label) == ("answered", "glioma")
     assert found.warnings[0].startswith(OVERRIDDEN) and found.reason in found.warnings[0]
     assert found.gate_score is not None and found.gate_score < 0.5
@@ -88,7 +89,7 @@ def test_an_overridden_gate_is_a_warning() -> None:
 
 @pytest.mark.parametrize("gate", [True, False])
 def test_what_passes_the_gate_is_answered_the_same_with_and_without_it(gate: bool) -> None:
-    found = Made().analyzer.analyze(HEAD, gate=gate)
+    found = Made().analyzer.analyze(HEAD, AnalysisRequest(gate=gate))
     assert (found.status, found.reason, found.warnings) == ("answered", None, ())
     assert [one.task for one in found.models] == ["gate", "classification", "segmentation"]
     assert set(found.timings or {}) == {"read", "gate", "classify", "segment", "measure"}
@@ -101,7 +102,7 @@ def test_many_keep_their_order_with_the_refused_in_their_place() -> None:
         "refused", "answered", "refused", "answered", "answered",
     ]  # fmt: skip
     assert (made.asked("gate"), made.asked("classification"), made.asked("segmentation")) == (5, 3, 3)
-    read = list(made.analyzer.analyze_many([PHOTO, HEAD], gate=False))
+    read = list(made.analyzer.analyze_many([PHOTO, HEAD], AnalysisRequest(gate=False)))
     assert [one.label for one in read if isinstance(one, Analysis)] == ["glioma", "glioma"]
 
 
@@ -132,7 +133,7 @@ def test_the_likeliest_class_is_in_the_set_whatever_the_threshold() -> None:
 
 
 def test_areas_carry_their_interval() -> None:
-    found = Made().analyzer.analyze(HEAD, spacing_mm=(0.5, 0.5))
+    found = Made().analyzer.analyze(HEAD, AnalysisRequest(spacing_mm=(0.5, 0.5)))
     (region,) = found.regions
     document = found.to_dict()["area_interval"]
     assert document["coverage"] == 0.9

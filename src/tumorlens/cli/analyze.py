@@ -15,6 +15,7 @@ from tumorlens.cli.options import OtherClassifier, OtherSegmenter, open_analyzer
 from tumorlens.cli.text import for_stdout
 from tumorlens.errors import TumorlensError, UsageError
 from tumorlens.io.request import ANY, ReadRequest
+from tumorlens.request import AnalysisRequest
 from tumorlens.scan import parse_spacing
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def analyze(
     part = Part(limit, None if shard is None else parse_shard(shard))
     try:
         with terminable(), ExitStack() as stack:
-            run = _Run(names, overwrite, json, spacing_mm, slice, not no_gate, classifier, segmenter)
+            run = _Run(names, overwrite, json, AnalysisRequest(spacing_mm, slice, not no_gate), classifier, segmenter)
             run.reading = ReadRequest(volume, int(memory * 2**30))
             scans = _taken(_found(inputs, names, stack), part)
             run.summary_file = part.summary_file
@@ -173,15 +174,13 @@ class _Run:
         names: Names,
         overwrite: bool,
         json: bool,
-        spacing_mm: tuple[float, float] | None,
-        slice_index: int | None,
-        gate: bool,
+        asked: AnalysisRequest,
         classifier: Path | None,
         segmenter: Path | None,
     ) -> None:
         self.names, self.overwrite, self.json = names, overwrite, json
         self.classifier, self.segmenter = classifier, segmenter
-        self.spacing_mm, self.slice_index, self.gate = spacing_mm, slice_index, gate
+        self.asked = asked
         self.finished: list[str] = []
         self.reading = ANY
         self.summary_file = "summary.csv"
@@ -235,7 +234,7 @@ class _Run:
 
         cv2.setNumThreads(1)  # the scans themselves are spread over the processors
         analyzer = open_analyzer(self.classifier, self.segmenter)
-        request = Request(self.spacing_mm, self.slice_index, analyzer.manifests, self.gate)
+        request = Request(self.asked, analyzer.manifests)
         worker = Worker(analyzer, request, self.names, self.overwrite, self.reading)
 
         def counted(scan: Found) -> Outcome:

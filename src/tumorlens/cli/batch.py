@@ -129,11 +129,10 @@ class Worker:
     def _analyze(self, found: Found, shown: str, outputs: Outputs | None, left_out: LeftOut) -> AnalysisDocument:
         from tumorlens.inference.document import AnalysisDocument
 
-        asked = self.request
         started = time.perf_counter()
         scan = self._read(found, left_out)
         reading_s = time.perf_counter() - started
-        analysis = self.analyzer.analyze(scan, asked.spacing_mm, asked.slice_index, gate=asked.gate)
+        analysis = self.analyzer.analyze(scan, self.request.asked)
         timings = dict(analysis.timings or {})
         timings["read"] = timings.get("read", 0.0) + reading_s
         source = replace(analysis.scan.source, path=shown)

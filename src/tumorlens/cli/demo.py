@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tumorlens.errors import OutputError
+from tumorlens.request import AnalysisRequest
 
 if TYPE_CHECKING:
     from tumorlens.cli._demo_compare import Comparison
@@ -104,7 +105,7 @@ def make_cases(folder: Path, analyzer: Analyzer) -> list[Case]:
     for name, phantom in zip(NAMES, demo_phantoms(), strict=True):
         path = folder / name
         write_atomic(path, encode_png(np.rint(phantom.pixels).astype(np.uint8)))
-        analysis = analyzer.analyze(path, phantom.spacing_mm)
+        analysis = analyzer.analyze(path, AnalysisRequest(phantom.spacing_mm))
         case = Case(name, phantom, analysis, compare(phantom, analysis), draw_pictures(phantom, analysis))
         _write_answer(path, case)
         cases.append(case)

@@ -12,6 +12,7 @@ from tumorlens.cli.text import well_formed
 from tumorlens.errors import OutputError
 from tumorlens.io import Found, atomic_writer
 from tumorlens.io.discover import SCAN_SUFFIXES
+from tumorlens.request import AnalysisRequest
 
 if TYPE_CHECKING:
     from tumorlens.inference import Analysis, Manifest
@@ -142,16 +143,12 @@ class Request:
     """What an existing document must be an answer to, so that its scan need not be analyzed again.
 
     Attributes:
-        spacing_mm: spacing stated by the user, or ``None``.
-        slice_index: slice asked for by the user, or ``None`` for the whole volume.
+        asked: what the user asks about each scan.
         models: manifests of the gate, and of the reader or the classifier and the segmenter, as they are asked.
-        gate: whether the gate may refuse the scan.
     """
 
-    spacing_mm: tuple[float, float] | None
-    slice_index: int | None
+    asked: AnalysisRequest
     models: tuple[Manifest, ...]
-    gate: bool = True
 
     def difference(self, document: AnalysisDocument, sha256: str) -> str | None:
         """In what way the document answers another question, in words, or ``None`` if it answers this one."""
@@ -159,13 +156,13 @@ class Request:
         from tumorlens.inference.document import rounded
 
         by_user = document.spacing_mm if document.spacing_source == "user" else None
-        wanted = None if self.spacing_mm is None else tuple(rounded(list(self.spacing_mm)))
+        wanted = None if self.asked.spacing_mm is None else tuple(rounded(list(self.asked.spacing_mm)))
         if document.source.sha256 != sha256:
             return "another content of the scan"
         stated = [(one.id, one.sha256) for one in document.models]
         if stated not in ([(one.id, one.sha256) for one in used] for used in self._used(document)):
             return "other models"
-        if document.reason is not None and self.gate != (document.status == "refused"):
+        if document.reason is not None and self.asked.gate != (document.status == "refused"):
             return "a run without --no-gate" if document.status == "refused" else "a run with --no-gate"
         if by_user != wanted:
             return "another --spacing"
@@ -187,10 +184,10 @@ class Request:
 
     def _is_slice(self, document: AnalysisDocument) -> bool:
         if document.slice is None:
-            return self.slice_index in (None, 0)
-        if self.slice_index is None:
+            return self.asked.slice_index in (None, 0)
+        if self.asked.slice_index is None:
             return document.volume is not None or document.slice.count == 1
-        return document.volume is None and document.slice.index == self.slice_index
+        return document.volume is None and document.slice.index == self.asked.slice_index
 
 
 def existing_answer(outputs: Outputs, request: Request, sha256: str) -> AnalysisDocument:

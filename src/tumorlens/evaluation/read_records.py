@@ -22,6 +22,7 @@ from tumorlens.evaluation.setting import Degrade
 from tumorlens.inference.analysis import Analysis
 from tumorlens.inference.analyze import Analyzer
 from tumorlens.labels import TumorClass
+from tumorlens.request import AnalysisRequest
 
 Progress = Callable[[int], None]
 
@@ -68,7 +69,7 @@ def read_one(
         InputError: the slice or its mask cannot be read.
     """
     scan = read_slice(record, degrade)
-    return detection(collection, record, analyzer.analyze(scan, gate=gate), _truth(record, scan.shape))
+    return detection(collection, record, analyzer.analyze(scan, AnalysisRequest(gate=gate)), _truth(record, scan.shape))
 
 
 def detection(collection: str, record: Record, answer: Analysis, truth: NDArray[np.bool_] | None) -> Detection:

@@ -22,6 +22,7 @@ from tumorlens.evaluation.setting import Setting
 from tumorlens.evaluation.words import figure, percent, title_of
 from tumorlens.inference.analyze import Analyzer
 from tumorlens.io.overlay import encode_png
+from tumorlens.request import AnalysisRequest
 
 _TILES = {
     "sensitivity": "of slices with a tumor: one found",
@@ -77,7 +78,7 @@ def _picture(number: int, row: Detection, answers: ReadAnswers, setting: Setting
     try:
         scan = read_slice(record, setting.change)
         truth = read_truth(record, scan) if record.mask is not None else np.zeros(scan.shape, dtype=np.bool_)
-        answered = analyzer.analyze(scan, gate=False).mask
+        answered = analyzer.analyze(scan, AnalysisRequest(gate=False)).mask
     except TumorlensError:  # a picture that has gone since is left out of the report
         return None
     masks = [(truth, TRUTH_COLOR), *([] if answered is None else [(answered, ANSWER_COLOR)])]

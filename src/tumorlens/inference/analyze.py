@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorlens.errors import InputError, InvalidScanError, TumorlensError, UsageError
+from tumorlens.errors import TumorlensError
 from tumorlens.inference.analysis import NO_OUTLINE, OVERRIDDEN, Analysis, Failure, ModelReference
 from tumorlens.inference.areas import AreaBoundsOfMask, area_bounds
 from tumorlens.inference.classifier import Classification, ClassifiesSlices, open_classifier, prediction_set
@@ -25,6 +23,7 @@ from tumorlens.inference.gate import Gate, GateAnswer, open_gate
 from tumorlens.inference.manifest import Manifest, read_manifest
 from tumorlens.inference.opening import open_session
 from tumorlens.inference.reader import Reader, Reading, held_down, open_reader
+from tumorlens.inference.scans import OpenSlice, ScanLike, open_slice, opened, opened_or_failure
 from tumorlens.inference.segmenter import Outline, Segmenter
 from tumorlens.inference.session import Floats
 from tumorlens.inference.shipped import (
@@ -34,24 +33,13 @@ from tumorlens.inference.shipped import (
     shipped_model,
 )
 from tumorlens.inference.volume import volume_analysis
-from tumorlens.io import read_scan
-from tumorlens.io.limits import check_picture
 from tumorlens.labels import TumorClass
 from tumorlens.measurement import measure_mask
 from tumorlens.preprocessing.content import head_area
-from tumorlens.scan import Scan, Slice, Source
+from tumorlens.request import PLAIN, AnalysisRequest
+from tumorlens.scan import Scan, Slice
 
-ScanLike = str | os.PathLike[str] | NDArray[Any] | Scan | Slice
 BATCH_SIZE = 8
-
-
-@dataclass(frozen=True, eq=False)
-class _Slice:
-    """A 2-D scan, and its place in the volume it was taken from if it was."""
-
-    scan: Slice
-    index: int | None
-    count: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,20 +122,14 @@ class Analyzer:
         segmenter = () if self.segmenter is None else (self.segmenter.manifest,)
         return (*gate, self.naming, *segmenter)
 
-    def analyze(
-        self,
-        scan: ScanLike,
-        spacing_mm: tuple[float, float] | None = None,
-        slice: int | None = None,
-        gate: bool = True,
-    ) -> Analysis:
+    def analyze(self, scan: ScanLike, request: AnalysisRequest = PLAIN) -> Analysis:
         """Analyze one scan; see :func:`analyze`."""
         started = time.perf_counter()
-        opened = _opened(scan, spacing_mm, slice)
+        given = opened(scan, request)
         reading_s = time.perf_counter() - started
-        if isinstance(opened, Scan):
-            return self._volume(opened, reading_s, gate)
-        return self._answers([opened], reading_s, gate)[0]
+        if isinstance(given, Scan):
+            return self._volume(given, reading_s, request.gate)
+        return self._answers([given], reading_s, request.gate)[0]
 
     def analyze_slice(self, scan: Slice, *, gate: bool = True) -> Analysis:
         """Analyze one slice of a volume that is open."""
@@ -172,22 +154,16 @@ class Analyzer:
         found = volume_analysis(self, scan, refuse=refuse)
         return replace(found, timings={"read": reading_s, "volume": time.perf_counter() - started})
 
-    def analyze_many(
-        self,
-        scans: Iterable[ScanLike],
-        spacing_mm: tuple[float, float] | None = None,
-        slice: int | None = None,
-        gate: bool = True,
-    ) -> Iterator[Analysis | Failure]:
+    def analyze_many(self, scans: Iterable[ScanLike], request: AnalysisRequest = PLAIN) -> Iterator[Analysis | Failure]:
         """Analyze scans in batches, in order; see :func:`analyze_many`."""
         for batch in _batched(scans):
             started = time.perf_counter()
-            opened = [_opened_or_failure(one, spacing_mm, slice) for one in batch]
-            good = [one for one in opened if isinstance(one, _Slice)]
-            answers = iter(self._answers(good, time.perf_counter() - started, gate) if good else [])
-            for one in opened:
+            given = [opened_or_failure(one, request) for one in batch]
+            good = [one for one in given if isinstance(one, OpenSlice)]
+            answers = iter(self._answers(good, time.perf_counter() - started, request.gate) if good else [])
+            for one in given:
                 if isinstance(one, Scan):
-                    yield self._volume_or_failure(one, gate)
+                    yield self._volume_or_failure(one, request.gate)
                 else:
                     yield one if isinstance(one, Failure) else next(answers)
 
@@ -197,7 +173,7 @@ class Analyzer:
         except TumorlensError as error:
             return Failure(scan.source.path or f"array of shape {scan.shape}", error)
 
-    def _answers(self, opened: Sequence[_Slice], reading_s: float, refuse: bool) -> list[Analysis]:
+    def _answers(self, opened: Sequence[OpenSlice], reading_s: float, refuse: bool) -> list[Analysis]:
         """Gate, classes and outlines of some slices, each step in one batch; ``refuse`` lets the gate have its way."""
         scans = [one.scan for one in opened]
         times = [time.perf_counter()]
@@ -254,7 +230,7 @@ class Analyzer:
         assert self.classifier is not None
         return {}, dict(zip(passed, self.classifier(chosen), strict=True))
 
-    def _analysis(self, opened: _Slice, read: _Read, timings: dict[str, float]) -> Analysis:
+    def _analysis(self, opened: OpenSlice, read: _Read, timings: dict[str, float]) -> Analysis:
         started = time.perf_counter()
         scan, answer, mask = opened.scan, read.answer, read.mask
         spread = 1.0 if read.outline is None else read.outline.spread
@@ -311,70 +287,6 @@ def _warnings(scan: Slice, read: _Read, outlined: bool, interval: AreaBoundsOfMa
     return (*found, NO_OUTLINE) if read.mask is not None and not outlined else found
 
 
-def open_slice(scan: ScanLike, spacing_mm: tuple[float, float] | None = None, index: int | None = None) -> _Slice:
-    """Read the input, take the slice (the middle one of a volume for ``None``) and set the user's spacing.
-
-    Raises:
-        InputError: the input cannot be read or is no image.
-        UsageError: there is no such slice, or the spacing is not two positive numbers.
-    """
-    flat = scan if isinstance(scan, Slice) else _to_scan(scan).slice(index)
-    whole = flat.scan
-    chosen = flat.index if whole.is_volume else None
-    if spacing_mm is not None:
-        flat = Slice(_respaced(whole, spacing_mm), flat.index)
-    if flat.pixels.min() == flat.pixels.max():
-        raise InputError("Every pixel of this slice has the same value, so there is nothing to read: choose another.")
-    return _Slice(flat, chosen, len(whole.pixels))
-
-
-def _respaced(scan: Scan, spacing_mm: tuple[float, float]) -> Scan:
-    try:
-        return scan.with_spacing(spacing_mm)
-    except InvalidScanError as error:
-        raise UsageError(str(error)) from error
-
-
-def _to_scan(given: ScanLike) -> Scan:
-    if isinstance(given, Scan):
-        return given
-    if isinstance(given, str | os.PathLike):
-        return read_scan(given)
-    array = np.asarray(given)
-    if array.dtype == object or not (np.issubdtype(array.dtype, np.number) or array.dtype == np.bool_):
-        raise InvalidScanError(f"An array of type {array.dtype} is no image: pass numbers, [rows, cols].")
-    if np.iscomplexobj(array):
-        raise InvalidScanError("The array is complex: pass its magnitude.")
-    if array.ndim == 3 and array.shape[-1] in (3, 4):
-        raise InvalidScanError(
-            f"An array of shape {array.shape} may be a color picture or a volume: pass grey [rows, cols], or a Scan."
-        )
-    digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
-    scan = Scan(array, source=Source(None, digest, "array"))
-    check_picture(scan.shape[-2], scan.shape[-1])
-    return scan
-
-
-def _opened(scan: ScanLike, spacing_mm: tuple[float, float] | None, index: int | None) -> _Slice | Scan:
-    """One slice, or a volume that is to be answered as a whole, with the user's spacing; see :func:`open_slice`."""
-    given = scan if isinstance(scan, Slice) else _to_scan(scan)
-    if isinstance(given, Scan) and len(given.pixels) > 1 and index is None:
-        return given if spacing_mm is None else _respaced(given, spacing_mm)
-    return open_slice(given, spacing_mm, index)
-
-
-def _opened_or_failure(
-    scan: ScanLike, spacing_mm: tuple[float, float] | None, index: int | None
-) -> _Slice | Scan | Failure:
-    try:
-        return _opened(scan, spacing_mm, index)
-    except TumorlensError as error:
-        if isinstance(scan, str | os.PathLike):
-            return Failure(os.fspath(scan), error)
-        source = scan.source.path if isinstance(scan, Scan | Slice) else None
-        return Failure(source or f"array of shape {scan.shape}", error)
-
-
 def _batched(scans: Iterable[ScanLike]) -> Iterator[tuple[ScanLike, ...]]:
     rest = iter(scans)
     while batch := tuple(itertools.islice(rest, BATCH_SIZE)):
@@ -409,7 +321,7 @@ def analyze(
         UsageError: the spacing or the slice is not possible.
         WeightsError: a model is missing or altered.
     """
-    return default_analyzer().analyze(scan, spacing_mm, slice, gate)
+    return default_analyzer().analyze(scan, AnalysisRequest(spacing_mm, slice, gate))
 
 
 def analyze_many(
@@ -425,4 +337,4 @@ def analyze_many(
     Raises:
         WeightsError: a model is missing or altered.
     """
-    return default_analyzer().analyze_many(inputs, spacing_mm, slice, gate)
+    return default_analyzer().analyze_many(inputs, AnalysisRequest(spacing_mm, slice, gate))

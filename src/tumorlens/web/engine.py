@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tumorlens.errors import TumorlensError
+from tumorlens.request import AnalysisRequest
 from tumorlens.web.findings import Pictures
 from tumorlens.web.jobs import Job, Jobs
 from tumorlens.web.metrics import Metrics
@@ -90,7 +91,7 @@ class Engine:
 
     def _open(self, job: Job) -> _Opened | None:
         """Read a job's file, and remove it."""
-        from tumorlens.inference.analyze import open_slice
+        from tumorlens.inference.scans import open_slice
         from tumorlens.io import read_scan
         from tumorlens.io.request import ReadRequest
 
@@ -101,7 +102,7 @@ class Engine:
             if not self._jobs.is_wanted(job):
                 return None
             read = read_scan(task.path, ReadRequest(memory=self._jobs.settings.scan_bytes))
-            found = open_slice(read, task.spacing_mm, task.slice_index)
+            found = open_slice(read, task.request)
             source = replace(found.scan.source, path=task.name if task.keep_name else None)
             scan = found.scan.with_source(source)
         except Exception as error:  # one bad scan must not end the thread that serves all others
@@ -114,7 +115,7 @@ class Engine:
     def _answer(self, opened: list[_Opened]) -> None:
         """Analyze a batch; if that fails, each of its scans alone, so that one cannot spoil the others."""
         for gate in (True, False):
-            wanted = [one for one in opened if one.job.task.gate == gate and self._jobs.is_wanted(one.job)]
+            wanted = [one for one in opened if one.job.task.request.gate == gate and self._jobs.is_wanted(one.job)]
             if wanted:
                 self._answer_alike(wanted, gate)
 
@@ -125,7 +126,7 @@ class Engine:
         self._metrics.count("tumorlens_batches_total")
         started = time.perf_counter()
         try:
-            answers = list(self._analyzer.analyze_many([one.scan for one in wanted], gate=gate))
+            answers = list(self._analyzer.analyze_many([one.scan for one in wanted], AnalysisRequest(gate=gate)))
         except Exception as error:  # see _open
             if len(wanted) == 1:
                 self._fail(wanted[0].job, error)

@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tumorlens.request import PLAIN, AnalysisRequest
 from tumorlens.web.findings import Correction, Entry, Pictures, now
 from tumorlens.web.problems import Problem, problem
 from tumorlens.web.scratch import remove
@@ -27,19 +28,15 @@ class Task:
         name: name to show.
         path: temporary file, removed once it is answered or dropped.
         size: bytes of the file.
-        spacing_mm: ``(row, col)`` that the user states, or ``None``.
-        slice_index: slice that the user asks for, or ``None``.
+        request: what is asked about it.
         keep_name: whether the document may carry the name.
-        gate: whether the gate may refuse the scan.
     """
 
     name: str
     path: Path
     size: int
-    spacing_mm: tuple[float, float] | None = None
-    slice_index: int | None = None
+    request: AnalysisRequest = PLAIN
     keep_name: bool = True
-    gate: bool = True
 
 
 @dataclass(eq=False)

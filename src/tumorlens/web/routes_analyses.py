@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from tumorlens.request import AnalysisRequest
 from tumorlens.web import problems, receiving
 from tumorlens.web.forms import Form
 from tumorlens.web.items import BASE, Accepted, Corrected, Item, Items, NoteBody, item
@@ -125,7 +126,7 @@ def _queue(service: Service, form: Form) -> Response:
             refused += bad
             for one in good:
                 name = one.name if keep_name else f"Scan {len(tasks) + 1}"
-                tasks.append(Task(name, one.path, one.size, spacing, index, keep_name, gate))
+                tasks.append(Task(name, one.path, one.size, AnalysisRequest(spacing, index, gate), keep_name))
     except BaseException:
         for upload in pending:
             remove(upload.path)

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from tumorlens._version import __version__
 from tumorlens.inference.document import NOTICE
+from tumorlens.request import AnalysisRequest
 from tumorlens.web import examples, items, metrics
 from tumorlens.web.jobs import Task
 from tumorlens.web.problems import ProblemError, documented
@@ -45,7 +46,9 @@ def use_example(request: Request, name: Name) -> Response:
     service, sample = service_of(request), _sample(name)
     path = service.scratch.new_file()
     path.write_bytes(sample.png)
-    jobs, refused = service.submit([Task(f"{sample.name}.png", path, len(sample.png), sample.spacing_mm)])
+    jobs, refused = service.submit(
+        [Task(f"{sample.name}.png", path, len(sample.png), AnalysisRequest(sample.spacing_mm))]
+    )
     return accepted(service, [job.id for job in jobs], refused)
 
 

@@ -37,7 +37,7 @@ def activations(
     from tumorlens.cli.group import NOTICE
     from tumorlens.cli.text import printable
     from tumorlens.errors import UsageError
-    from tumorlens.inference.analyze import open_slice
+    from tumorlens.inference.scans import open_slice
     from tumorlens.training.activations import draw_maps, network_maps
     from tumorlens.training.again import check_is_network, open_run
 
