@@ -17,12 +17,12 @@ from tumorlens.inference import Analysis, Analyzer
 from tumorlens.inference.analyze import default_analyzer
 from tumorlens.io import draw_overlay, encode_png
 from tumorlens.labels import label_title
+from tumorlens.notice import NOTICE
 
 __all__ = ["PredictWidget", "predict"]
 
 widgets: Any = require("ipywidgets", "notebook")
 
-NOTICE = "Research use, not a medical device."
 ACCEPTED = ".png,.jpg,.jpeg,.bmp,.tif,.tiff,.dcm,.nii,.gz,.mat"
 NO_IMAGE = "Choose an image first: press Upload and pick a PNG, JPEG, DICOM or NIfTI file."
 LARGEST = 200 * 2**20

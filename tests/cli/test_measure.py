@@ -33,7 +33,7 @@ def test_json_is_one_document_with_the_figures(tmp_path: Path, capsys: pytest.Ca
     assert (document["spacing_mm"], document["spacing_source"]) == ([0.2646, 0.2646], "user")
     assert document["regions"][0]["width_mm"] == document["summary"]["width_mm"] == 3.4398
     assert document["regions"][0]["bbox"] == [10, 8, 11, 21]
-    assert document["notice"] == "Research use, not a medical device"
+    assert document["notice"] == "Research use, not a medical device."
 
 
 def test_a_picture_has_no_millimeters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

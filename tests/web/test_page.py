@@ -16,7 +16,8 @@ import pytest
 from page_driver import PATIENCE_MS, Server, Tab, launch, phantom_files, wait_until
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tumorlens.inference.document import NOTICE, AnalysisDocument
+from tumorlens.inference.document import AnalysisDocument
+from tumorlens.notice import NOTICE
 
 pytestmark = pytest.mark.extra_train  # not torch: but Playwright and axe, which the bare environment has not either
 

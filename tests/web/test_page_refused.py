@@ -13,8 +13,8 @@ from page_driver import Server, Tab, launch, phantom_files
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tumorlens.inference.analysis import OVERRIDDEN, REFUSED
-from tumorlens.inference.document import NOTICE
 from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_GATE, DEFAULT_SEGMENTER, weights_folder
+from tumorlens.notice import NOTICE
 
 pytestmark = pytest.mark.extra_train  # not torch: but Playwright and axe, which the bare environment has not either
 

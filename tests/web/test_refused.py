@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from tumorlens.inference.analysis import OVERRIDDEN, REFUSED
-from tumorlens.inference.document import NOTICE, json_schema
+from tumorlens.inference.document import json_schema
 from tumorlens.io import encode_png
+from tumorlens.notice import NOTICE
 from tumorlens.web.store import Store
 
 NEW = ("status", "reason", "gate_score", "prediction_set", "trust", "area_interval")

@@ -19,9 +19,10 @@ from rich.console import Console
 from tumorlens import analyze
 from tumorlens.cli.report import bodies_table
 from tumorlens.inference.analysis import Analysis
-from tumorlens.inference.document import NOTICE, AnalysisDocument
+from tumorlens.inference.document import AnalysisDocument
 from tumorlens.measurement import measures
 from tumorlens.measurement.measures import BODY_MEASURES
+from tumorlens.notice import NOTICE
 from tumorlens.phantoms import demo_phantoms
 from tumorlens.scan import Scan, Source
 from tumorlens.writers import WRITERS

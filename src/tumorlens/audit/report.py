@@ -16,7 +16,6 @@ from tumorlens.audit.pairs import Kind, Pair
 from tumorlens.audit.pictures import Pictures
 from tumorlens.audit.run import Audit
 from tumorlens.audit.tables import (
-    NOTICE,
     collection_of,
     conflicting,
     name,
@@ -25,6 +24,8 @@ from tumorlens.audit.tables import (
     write_tables,
 )
 from tumorlens.io.atomic import write_atomic
+from tumorlens.notice import NOTICE
+from tumorlens.shell import html_document
 
 EXAMPLES = 12
 STRIP = 12
@@ -120,22 +121,10 @@ def page(audit: Audit) -> str:
     links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, title, _ in shown)
     body = "".join(f'<section id="{key}"><h2>{escape(title)}</h2>{text}</section>\n' for key, title, text in shown)
     lead = "".join(f"<li>{escape(line)}</li>" for line in headlines(audit)[1:])
-    title = f"Audit of {escape(audit.listing.name)}"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-{_CSS.read_text(encoding="utf-8")}</style>
-</head>
-<body>
-<header>
+    title = f"Audit of {audit.listing.name}"
+    content = f"""<header>
 <p class="brand">tumorlens audit</p>
-<h1>{title}</h1>
+<h1>{escape(title)}</h1>
 <p class="notice"><strong>{NOTICE}</strong> Findings are leads for a person to judge, not verdicts.</p>
 {_tiles(audit)}
 <ul class="lead">{lead}</ul>
@@ -143,10 +132,8 @@ def page(audit: Audit) -> str:
 </header>
 <main>
 {body}</main>
-<footer>Made by tumorlens {__version__}. {NOTICE}</footer>
-</body>
-</html>
-"""
+<footer>Made by tumorlens {__version__}. {NOTICE}</footer>"""
+    return html_document(title, _CSS.read_text(encoding="utf-8"), content)
 
 
 def _source_section(audit: Audit) -> str:

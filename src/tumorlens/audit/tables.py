@@ -21,8 +21,8 @@ from tumorlens.audit.quality import counts
 from tumorlens.audit.run import Audit, kinds
 from tumorlens.errors import OutputError
 from tumorlens.io.atomic import write_atomic
+from tumorlens.notice import NOTICE
 
-NOTICE = "Research use, not a medical device."
 SUMMARY_FILE = "summary.json"
 SPLIT_FILE = "leak_free_split.json"
 MARK = "tumorlens-audit"

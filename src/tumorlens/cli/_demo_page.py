@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from tumorlens._version import __version__
 from tumorlens.cli._demo_compare import NOTABLE_PERCENT, Measure, percent, title_of
-from tumorlens.inference.document import NOTICE
 from tumorlens.labels import TumorClass
+from tumorlens.notice import NOTICE
+from tumorlens.shell import html_document, shared_style
 
 if TYPE_CHECKING:
     from tumorlens.cli.demo import Case
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tumorlens.inference.manifest import Metric
 
 TEMPLATE = "_demo_page.html"
-STYLE = "page.css"
+STYLE = "_demo_page.css"
 PICTURE_SIZE = 512
 SHOWN_METRICS = 3
 _TASKS = {
@@ -46,14 +47,14 @@ def render_page(cases: Sequence[Case], manifests: Sequence[Manifest], loading_s:
         manifests: of the models that answered.
         loading_s: seconds that loading the models took.
     """
-    template = Template(resources.files("tumorlens.cli").joinpath(TEMPLATE).read_text(encoding="utf-8"))
+    own = resources.files("tumorlens.cli")
+    template = Template(own.joinpath(TEMPLATE).read_text(encoding="utf-8"))
     per_scan = sum(_seconds(case.analysis) for case in cases) / len(cases)
     timing = (
         f"On this machine the models loaded in {1000 * loading_s:.0f} ms, and a scan was read, let in, answered and "
         f"measured in {1000 * per_scan:.0f} ms on average."
     )
-    page = template.substitute(
-        style=resources.files("tumorlens").joinpath(STYLE).read_text(encoding="utf-8"),
+    body = template.substitute(
         notice=escape(NOTICE),
         version=escape(__version__),
         timing=timing,
@@ -63,7 +64,9 @@ def render_page(cases: Sequence[Case], manifests: Sequence[Manifest], loading_s:
         cases="\n".join(_case(case) for case in cases),
         models="\n".join(_model(one) for one in manifests),
     )
-    return page.replace(" %", "\N{NO-BREAK SPACE}%")
+    style = shared_style() + own.joinpath(STYLE).read_text(encoding="utf-8")
+    body = body.replace(" %", "\N{NO-BREAK SPACE}%")
+    return html_document("tumorlens demo: four head phantoms", style, body, generator="tumorlens demo")
 
 
 def _seconds(analysis: Analysis) -> float:

@@ -66,8 +66,8 @@ def print_ensemble(title: str, table: tuple[Sequence[str], Sequence[Sequence[str
     from rich.table import Table
     from rich.text import Text
 
-    from tumorlens.cli.group import NOTICE
     from tumorlens.cli.text import printable
+    from tumorlens.notice import NOTICE
 
     console = Console(highlight=False)
     console.print(Text(printable(title), style="bold"), soft_wrap=True)

@@ -134,7 +134,7 @@ def _print_answers(cases: list[Case], page: Path) -> None:
     from rich.text import Text
 
     from tumorlens.cli._demo_compare import answer_of, percent
-    from tumorlens.inference.document import NOTICE
+    from tumorlens.notice import NOTICE
 
     title = "Four head phantoms: drawn, no patients"
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), title=title, title_justify="left")

@@ -72,8 +72,8 @@ def _print_tables(fit: bool, machine: list[Check], file: Path | None, of_file: l
     from rich.table import Table
     from rich.text import Text
 
-    from tumorlens.cli.group import NOTICE
     from tumorlens.cli.text import printable
+    from tumorlens.notice import NOTICE
 
     console = Console(highlight=False)
     for title, checks in (("This machine", machine), (printable(str(file)), of_file)):

@@ -17,8 +17,8 @@ from typer.core import TyperGroup
 
 from tumorlens.cli.text import printable
 from tumorlens.errors import TumorlensError, UsageError
+from tumorlens.notice import NOTICE
 
-NOTICE = "Research use, not a medical device."
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 DEBUG_VARIABLE = "TUMORLENS_DEBUG"
 

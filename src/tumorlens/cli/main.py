@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from tumorlens._version import __version__
-from tumorlens.cli.group import EXIT_INTERRUPTED, NOTICE, LazyGroup
+from tumorlens.cli.group import EXIT_INTERRUPTED, LazyGroup
+from tumorlens.notice import NOTICE
 
 EPILOG = f"""\b
 Examples:

@@ -11,6 +11,7 @@ import typer
 from tumorlens.cli.group import print_line
 from tumorlens.cli.options import Memory, OneVolume, read_request
 from tumorlens.errors import InputError
+from tumorlens.notice import NOTICE
 from tumorlens.scan import parse_spacing
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from tumorlens.scan import Scan, Slice
 
 _HALF = 0.5
-NOTICE = "Research use, not a medical device"
 
 
 def measure(
@@ -125,7 +125,7 @@ def _measure_volume(path: Path, scan: Scan, *, json: bool) -> None:
     console.print(bodies_table(values))
     if plane is None or scan.slice_mm is None:
         console.print(Text("The file does not state all distances, so volumes are in voxels alone."))
-    console.print(Text(f"{NOTICE}."))
+    console.print(Text(NOTICE))
     for warning in warnings:
         print_line("Note", warning)
 
@@ -197,4 +197,4 @@ def _print_table(path: Path, scan: Slice, regions: tuple[Region, ...]) -> None:
     console.print(Text(f"{path}: {count}, lengths in {unit}"), soft_wrap=True)
     console.print(table)
     console.print(Text(stated))
-    console.print(Text(f"{NOTICE}."))
+    console.print(Text(NOTICE))

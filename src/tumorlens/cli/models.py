@@ -66,8 +66,8 @@ def _print_list(folders: list[Path]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from tumorlens.cli.group import NOTICE
     from tumorlens.inference import read_manifest
+    from tumorlens.notice import NOTICE
 
     console = Console(highlight=False)
     for folder in folders:
@@ -83,8 +83,8 @@ def _print_model(folder: Path) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from tumorlens.cli.group import NOTICE
     from tumorlens.inference import read_manifest
+    from tumorlens.notice import NOTICE
 
     console = Console(highlight=False)
     manifest = read_manifest(folder)

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tumorlens.cli.group import NOTICE, print_line
+from tumorlens.cli.group import print_line
 from tumorlens.cli.text import printable
+from tumorlens.notice import NOTICE
 
 if TYPE_CHECKING:
     from rich.console import Console

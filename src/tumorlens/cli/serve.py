@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tumorlens.cli.group import NOTICE
 from tumorlens.cli.options import Memory, OtherClassifier, OtherSegmenter, open_analyzer
 from tumorlens.errors import OutputError, UsageError
+from tumorlens.notice import NOTICE
 
 if TYPE_CHECKING:
     from tumorlens.inference import Analyzer

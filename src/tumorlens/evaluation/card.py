@@ -9,6 +9,7 @@ from tumorlens.datasets.catalogue import CATALOGUE
 from tumorlens.evaluation.detection import FIGURES
 from tumorlens.evaluation.words import METRICS, figure, percent, title_of
 from tumorlens.inference.manifest import Manifest
+from tumorlens.notice import NOTICE
 
 _WHOLE = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc", "mcc", "kappa")
 _OF_CLASS = ("precision", "recall", "f1", "auroc")
@@ -26,7 +27,7 @@ def model_card_from(report: Mapping[str, Any] | None, manifest: Manifest, comman
     lines = [
         f"# {manifest.name} {manifest.version}",
         "",
-        f"{manifest.title}. **Research use, not a medical device.**",
+        f"{manifest.title}. **{NOTICE}**",
         "",
         *_facts(manifest),
         "",

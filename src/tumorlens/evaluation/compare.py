@@ -24,8 +24,9 @@ from tumorlens.evaluation.predictions import Outlines, Predictions, read_predict
 from tumorlens.evaluation.published import beside_published, headline, name_for_people, published_on
 from tumorlens.evaluation.report import PAGE_FILE, PREDICTIONS_FILE
 from tumorlens.evaluation.run_log import curve_points, logged_figures, run_history
-from tumorlens.evaluation.words import METRICS, NOTICE, figure
+from tumorlens.evaluation.words import METRICS, figure
 from tumorlens.io.atomic import write_atomic
+from tumorlens.notice import NOTICE
 
 TABLE_FILE = "comparison.csv"
 FILES = {"comparison.json", TABLE_FILE, PAGE_FILE, "curves.png"}

@@ -15,9 +15,9 @@ from tumorlens.datasets.records import Record
 from tumorlens.errors import DatasetError
 from tumorlens.io import write_atomic
 from tumorlens.labels import CLASSES, Label, UnknownTumor
+from tumorlens.notice import NOTICE
 from tumorlens.preprocessing.intensity import percentile_scale
 
-NOTICE = "Research use, not a medical device."
 COLORS = {
     "glioma": "#4477aa",
     "meningioma": "#ee6677",

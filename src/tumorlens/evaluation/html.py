@@ -10,10 +10,11 @@ from string import Template
 
 from tumorlens._version import __version__
 from tumorlens.evaluation.plots import Plot
-from tumorlens.evaluation.words import NOTICE
+from tumorlens.notice import NOTICE
+from tumorlens.shell import html_document, shared_style
 
 TEMPLATE = "report_page.html"
-STYLE = "page.css"
+STYLE = "report_page.css"
 
 
 def page(title: str, heading: str, lead: str, body: Sequence[str], foot: str = "") -> str:
@@ -26,10 +27,8 @@ def page(title: str, heading: str, lead: str, body: Sequence[str], foot: str = "
         body: sections, HTML.
         foot: plain text at the end.
     """
-    template = Template(resources.files("tumorlens.evaluation").joinpath(TEMPLATE).read_text(encoding="utf-8"))
-    made = template.substitute(
-        style=resources.files("tumorlens").joinpath(STYLE).read_text(encoding="utf-8"),
-        title=escape(title),
+    own = resources.files("tumorlens.evaluation")
+    made = Template(own.joinpath(TEMPLATE).read_text(encoding="utf-8")).substitute(
         heading=escape(heading),
         lead=escape(lead),
         notice=escape(NOTICE),
@@ -37,7 +36,8 @@ def page(title: str, heading: str, lead: str, body: Sequence[str], foot: str = "
         foot=escape(foot),
         version=escape(__version__),
     )
-    return made.replace(" %", "\N{NO-BREAK SPACE}%")
+    style = shared_style() + own.joinpath(STYLE).read_text(encoding="utf-8")
+    return html_document(title, style, made.replace(" %", "\N{NO-BREAK SPACE}%"))
 
 
 def section(heading: str, *parts: str, note: str = "", name: str = "") -> str:

@@ -23,9 +23,10 @@ from tumorlens.evaluation.report_pages import classification_page, segmentation_
 from tumorlens.evaluation.run_log import curve_plots, logged_figures
 from tumorlens.evaluation.segmentation import size_bins
 from tumorlens.evaluation.setting import Setting
-from tumorlens.evaluation.words import NOTICE, classification_summary, segmentation_summary, title_of
+from tumorlens.evaluation.words import classification_summary, segmentation_summary, title_of
 from tumorlens.inference.manifest import Metric
 from tumorlens.io.atomic import write_atomic
+from tumorlens.notice import NOTICE
 
 Report = dict[str, Any]
 SCHEMA_VERSION = "1"

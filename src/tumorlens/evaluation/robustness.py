@@ -23,8 +23,9 @@ from tumorlens.evaluation.robustness_figures import robustness_section
 from tumorlens.evaluation.robustness_page import robustness_page, value_words
 from tumorlens.evaluation.robustness_pictures import worst_cases
 from tumorlens.evaluation.robustness_plots import robustness_plots, roc_plots
-from tumorlens.evaluation.words import NOTICE, title_of
+from tumorlens.evaluation.words import title_of
 from tumorlens.io.atomic import write_atomic
+from tumorlens.notice import NOTICE
 
 Report = dict[str, Any]
 SCHEMA_VERSION = "1"

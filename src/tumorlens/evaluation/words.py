@@ -7,8 +7,6 @@ from typing import Any
 
 from tumorlens.labels import CLASSES
 
-NOTICE = "Research use, not a medical device."
-
 METRICS = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",

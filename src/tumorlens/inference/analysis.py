@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from tumorlens._version import __version__
 from tumorlens.errors import TumorlensError
 from tumorlens.inference.areas import AreaBoundsOfMask
-from tumorlens.inference.document import NOTICE, SCHEMA_VERSION, AnalysisDocument, rounded
+from tumorlens.inference.document import SCHEMA_VERSION, AnalysisDocument, rounded
 from tumorlens.inference.findings import UNLIKE, Findings, looked_for
 from tumorlens.inference.volume_reading import SliceReading, Whole
 from tumorlens.io import draw_overlay
 from tumorlens.labels import TumorClass, UnknownTumor, label_title
 from tumorlens.measurement import Region
+from tumorlens.notice import NOTICE
 from tumorlens.scan import Slice
 
 REFUSED = "This does not look like a slice of a brain MRI, so it was not read."

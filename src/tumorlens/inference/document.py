@@ -12,7 +12,6 @@ from tumorlens.measurement.measures import document_fields
 from tumorlens.scan import SpacingSource
 
 SCHEMA_VERSION = "4.0"
-NOTICE = "Research use, not a medical device."
 DECIMALS = 6
 
 

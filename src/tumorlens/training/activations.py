@@ -16,7 +16,7 @@ from torch import nn
 from tumorlens.errors import UsageError
 from tumorlens.io.atomic import write_atomic
 from tumorlens.models.describe import intermediate_maps
-from tumorlens.training.curves import NOTICE
+from tumorlens.notice import NOTICE
 
 Maps = dict[str, NDArray[np.float32]]
 MOST_LAYERS = 8

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tumorlens.io.atomic import write_atomic
+from tumorlens.notice import NOTICE
 
-NOTICE = "Research use, not a medical device"
 PARTS = {"train": ("training", "#3b6fb6"), "val": ("validation", "#d9822b")}
 NAMES = {"loss": "Loss", "accuracy": "Accuracy", "dice": "Dice coefficient"}
 

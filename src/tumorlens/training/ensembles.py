@@ -20,7 +20,6 @@ from tumorlens.evaluation.predictions import Predictions
 from tumorlens.evaluation.report import metrics_of, write_classification_report
 from tumorlens.evaluation.run_log import logged_figures
 from tumorlens.evaluation.setting import Setting
-from tumorlens.evaluation.words import NOTICE
 from tumorlens.inference.ensemble import join
 from tumorlens.inference.ensemble_folder import (
     ensemble_manifest,
@@ -29,6 +28,7 @@ from tumorlens.inference.ensemble_folder import (
 )
 from tumorlens.inference.manifest import Manifest, Rule, Training
 from tumorlens.io.atomic import write_atomic
+from tumorlens.notice import NOTICE
 from tumorlens.training.environment import describe_environment
 from tumorlens.training.members import (
     ANSWERS,

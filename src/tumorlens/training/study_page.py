@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from tumorlens.inference.document import NOTICE
+from tumorlens.notice import NOTICE
+from tumorlens.shell import html_document
 
 if TYPE_CHECKING:
     from tumorlens.training.study import Row
@@ -35,13 +36,12 @@ def study_page(title: str, figure: str, rows: Sequence[Row]) -> str:
     published = sorted({key for row in rows for key in row.published})
     head = ["", "recipe", "tested on", *map(_named, names), *(f"published {_named(key)}" for key in published)]
     body = "".join(_line(rank, row, names, published) for rank, row in enumerate(rows, start=1))
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
+    content = (
         f"<h1>{escape(title)}</h1><p>{escape(NOTICE)} Ranked by {figure} on the test images; the mark on a bar is the "
         f"published figure.</p>{_bars(figure, rows)}"
         f'<div class="scroll"><table><tr>{"".join(f"<th>{escape(one)}</th>" for one in head)}</tr>{body}</table></div>'
     )
+    return html_document(title, STYLE, content)
 
 
 def _line(rank: int, row: Row, names: Sequence[str], published: Sequence[str]) -> str:

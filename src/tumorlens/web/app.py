@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from tumorlens._version import __version__
-from tumorlens.inference.document import NOTICE
+from tumorlens.notice import NOTICE
 from tumorlens.web import problems, routes_analyses, routes_files, routes_service
 from tumorlens.web.page import page_router, read_assets
 from tumorlens.web.problems import Problem, ProblemError, problem

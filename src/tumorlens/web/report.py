@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.inference.areas import area_text
-from tumorlens.inference.document import NOTICE, AnalysisDocument, RegionDocument
+from tumorlens.inference.document import AnalysisDocument, RegionDocument
 from tumorlens.inference.findings import look_title
 from tumorlens.io import draw_overlay, encode_png
 from tumorlens.labels import label_title
 from tumorlens.measurement import measures
+from tumorlens.notice import NOTICE
+from tumorlens.shell import html_document
 from tumorlens.web.findings import mask_of
 from tumorlens.web.render import Finished, display
 
@@ -76,12 +78,7 @@ def report_html(finished: Finished) -> bytes:
 
 def _page(name: str, message: str, parts: list[str]) -> bytes:
     body = "\n".join(part for part in parts if part)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(name)}: {escape(message)}</title><style>{STYLE}</style></head>\n"
-        f"<body>\n{body}\n</body></html>\n"
-    ).encode()
+    return html_document(f"{name}: {message}", STYLE, body, scheme="light").encode()
 
 
 def _refusal(finished: Finished) -> list[str]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from tumorlens._version import __version__
-from tumorlens.inference.document import NOTICE
+from tumorlens.notice import NOTICE
 from tumorlens.request import AnalysisRequest
 from tumorlens.web import examples, items, metrics
 from tumorlens.web.jobs import Task

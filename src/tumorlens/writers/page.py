@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.inference.analysis import Analysis
-from tumorlens.inference.document import NOTICE, rounded
+from tumorlens.inference.document import rounded
 from tumorlens.inference.volume_reading import Whole, sampled
 from tumorlens.io import encode_png
 from tumorlens.measurement import measures
+from tumorlens.notice import NOTICE
 from tumorlens.scan import Scan
+from tumorlens.shell import html_document, shared_style
 
 LARGEST_SIDE = 384
 JPEG_QUALITY = 82
@@ -29,13 +31,12 @@ def volume_page(analysis: Analysis) -> bytes:
     """The page, UTF-8: each slice that was read, its outline, how sure it is, and the lesions in a table."""
     whole = analysis.whole
     assert whole is not None
-    template = Template(resources.files("tumorlens.writers").joinpath("volume_page.html").read_text("utf-8"))
-    style = resources.files("tumorlens").joinpath("page.css").read_text("utf-8")
+    own = resources.files("tumorlens.writers")
+    template = Template(own.joinpath("volume_page.html").read_text("utf-8"))
+    style = shared_style() + own.joinpath("volume_page.css").read_text("utf-8")
     data = json.dumps(rounded(_data(analysis, whole)), separators=(",", ":")).replace("<", "\\u003c")
     name = analysis.scan.source.path or "volume"
-    return template.substitute(
-        style=style,
-        title=escape(f"{name}: {analysis.message}"),
+    body = template.substitute(
         name=escape(name),
         message=escape(analysis.message),
         notice=escape(NOTICE),
@@ -43,7 +44,8 @@ def volume_page(analysis: Analysis) -> bytes:
         notes="\n".join(f'<p class="note">{escape(one)}</p>' for one in _notes(analysis, whole)),
         lesions=_lesions(whole),
         data=data,
-    ).encode()
+    )
+    return html_document(f"{name}: {analysis.message}", style, body, scripts=True).encode()
 
 
 def _notes(analysis: Analysis, whole: Whole) -> list[str]:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.inference.analysis import Analysis
-from tumorlens.inference.document import NOTICE
 from tumorlens.inference.volume_reading import Whole
 from tumorlens.io import draw_overlay, encode_png
+from tumorlens.notice import NOTICE
 from tumorlens.scan import Scan
 
 LESIONS_SHOWN = 4

@@ -25,9 +25,9 @@ def run_leave_out(
     from rich.text import Text
 
     from tumorlens._optional import require
-    from tumorlens.cli.group import NOTICE
     from tumorlens.errors import RecipeError
     from tumorlens.evaluation.leave_out_report import table_lines, write_leave_out
+    from tumorlens.notice import NOTICE
 
     for module in ("torch", "lightning", "timm"):
         require(module, "train")

@@ -61,7 +61,7 @@ def _print(lines: list[str]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from tumorlens.cli.group import NOTICE
+    from tumorlens.notice import NOTICE
 
     console = Console()
     for line in [*lines, NOTICE]:

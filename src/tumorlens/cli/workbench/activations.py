@@ -34,10 +34,10 @@ def activations(
     from rich.console import Console
     from rich.text import Text
 
-    from tumorlens.cli.group import NOTICE
     from tumorlens.cli.text import printable
     from tumorlens.errors import UsageError
     from tumorlens.inference.scans import open_slice
+    from tumorlens.notice import NOTICE
     from tumorlens.training.activations import draw_maps, network_maps
     from tumorlens.training.again import check_is_network, open_run
 

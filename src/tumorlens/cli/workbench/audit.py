@@ -90,8 +90,8 @@ def _print(found: Audit, out: Path) -> None:
     from rich.text import Text
 
     from tumorlens.audit import headlines
-    from tumorlens.cli.group import NOTICE
     from tumorlens.cli.text import printable
+    from tumorlens.notice import NOTICE
 
     console = Console()
     for line in headlines(found):

@@ -48,9 +48,9 @@ def _print(compared: Compared, out: Path | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tumorlens.cli.group import NOTICE
     from tumorlens.cli.text import printable
     from tumorlens.evaluation.compare import figure_table, pair_table, sentences
+    from tumorlens.notice import NOTICE
 
     console = Console(highlight=False)
     for heads, rows in (figure_table(compared), pair_table(compared)):

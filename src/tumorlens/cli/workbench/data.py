@@ -288,6 +288,6 @@ def _console() -> Any:
 
 
 def _notice() -> str:
-    from tumorlens.cli.group import NOTICE
+    from tumorlens.notice import NOTICE
 
     return NOTICE

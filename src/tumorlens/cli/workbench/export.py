@@ -33,8 +33,8 @@ def export(
     from rich.console import Console
     from rich.text import Text
 
-    from tumorlens.cli.group import NOTICE
     from tumorlens.cli.text import printable
+    from tumorlens.notice import NOTICE
     from tumorlens.training.again import export_again
 
     done = export_again(run, out, half=not no_half, data=data)

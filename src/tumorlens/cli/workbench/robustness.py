@@ -71,8 +71,8 @@ def _print(report: dict[str, Any], folder: Path) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from tumorlens.cli.group import NOTICE
     from tumorlens.cli.text import printable
+    from tumorlens.notice import NOTICE
 
     console = Console(highlight=False)
     data = report["data"]

@@ -45,7 +45,8 @@ def study(
         require(module, "train")
     from rich.console import Console
 
-    from tumorlens.cli.group import EXIT_FAILED, NOTICE
+    from tumorlens.cli.group import EXIT_FAILED
+    from tumorlens.notice import NOTICE
     from tumorlens.training.studies import find_study
     from tumorlens.training.study import run_study
 

@@ -17,6 +17,7 @@ from tumorlens.datasets.reading import read_record
 from tumorlens.evaluation.degradations import blur15, down5
 from tumorlens.inference.gate import Gate, open_gate
 from tumorlens.inference.manifest import Manifest, Metric
+from tumorlens.notice import NOTICE
 from tumorlens.scan import Scan
 from tumorlens.training.gate.pool import Shelf
 from tumorlens.training.gate.recipe import BRAIN
@@ -218,7 +219,7 @@ def card(manifest: Manifest, milliseconds: float, notes: Sequence[str] = ()) -> 
     lines = [
         f"# {manifest.name} {manifest.version}",
         "",
-        f"{manifest.title}. **Research use, not a medical device.**",
+        f"{manifest.title}. **{NOTICE}**",
         "",
         f"- Task: gate; a probability above {manifest.threshold:.4f} lets the picture through{guard}",
         f"- Input: the head (or what is found in its place) in grey, {manifest.preprocessing.size[0]} x "

@@ -1,0 +1,3 @@
+"""What every surface says."""
+
+NOTICE = "Research use, not a medical device."
