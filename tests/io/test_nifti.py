@@ -14,6 +14,7 @@ from tumorlens.errors import InputError, InvalidScanError, LimitError, Unreadabl
 from tumorlens.io import gzipped, nifti, read_scan
 from tumorlens.io.nifti import read_nifti
 from tumorlens.io.request import ANY, ReadRequest
+from tumorlens.measurement import measure_volume
 from tumorlens.scan import Scan, Source
 
 SHAPE = (18, 20, 22)
@@ -60,7 +61,9 @@ def test_any_stored_order_of_axes_gives_the_same_scan(order: list[int], signs: t
     assert nibabel.aff2axcodes(scan.affine) == tuple(runs)
     # The slices are those of the acquired plane, across the coarsest of the stored axes.
     assert scan.slice_mm == pytest.approx(2.5, abs=0.1)
-    assert (scan.slice_mm, *scan.spacing_mm) == pytest.approx(np.linalg.norm(steps, axis=0))
+    assert scan.spacing_mm == pytest.approx(np.linalg.norm(steps, axis=0)[1:])
+    # Voxels are as large as the affine says, whether it is sheared or not; the plane's own angle is within a percent.
+    assert scan.slice_mm * np.prod(scan.spacing_mm) == pytest.approx(abs(np.linalg.det(steps)), rel=0.01)
     # Each voxel keeps its place in the patient.
     stored = np.argwhere(np.ones(SHAPE))[generator.integers(0, VOLUME.size, 20)]
     for voxel in stored:
@@ -68,6 +71,24 @@ def test_any_stored_order_of_axes_gives_the_same_scan(order: list[int], signs: t
         index = np.rint(np.linalg.solve(scan.affine, place))[:3].astype(int)
         assert np.allclose(scan.affine @ [*index, 1], place, atol=1e-3)
         assert scan.pixels[tuple(index)] == VOLUME[tuple(voxel)]
+
+
+def test_slices_that_are_shifted_are_as_far_apart_as_their_normal_says() -> None:
+    sheared = AFFINE.copy()
+    sheared[1, 2] = 3.0
+    scan = read(nifti_image(VOLUME, sheared).to_bytes())
+    assert (scan.slice_mm, scan.spacing_mm) == (pytest.approx(3.0), pytest.approx((1.1, 0.9)))
+    assert [one for one in scan.warnings if "shifted against each other" in one and "3 mm" in one and "4.24 mm" in one]
+    bodies = measure_volume(np.ones(scan.shape, bool), scan.spacing_mm, scan.slice_mm, scan.affine)
+    assert bodies[0].volume_mm3 == pytest.approx(VOLUME.size * abs(np.linalg.det(sheared[:3, :3])))
+
+
+def test_rows_and_columns_without_a_right_angle_have_no_millimeters() -> None:
+    sheared = AFFINE.copy()
+    sheared[0, 1] = 0.5
+    scan = read(nifti_image(VOLUME, sheared).to_bytes())
+    assert (scan.spacing_mm, scan.slice_mm, scan.spacing_source) == (None, None, "none")
+    assert [one for one in scan.warnings if "66 degrees" in one and "lengths stay in pixels" in one]
 
 
 def test_scaling_is_applied() -> None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 SMALLEST_MM, LARGEST_MM, LARGEST_STEP_MM = 0.1, 10.0, 50.0
 LARGEST_PICTURE_MM = 1000.0
+LEAST_SINE = 0.99
+"""Axes that meet at less than this sine (82 degrees) are sheared: areas and volumes would be off by 1 % and more."""
 _MANY_PIXELS, _SMALLEST_PICTURE_MM = 100, 60.0
 
 
@@ -33,3 +38,38 @@ def implausible(spacing_mm: Sequence[float], shape: Sequence[int], slice_mm: flo
     if slice_mm is not None and not SMALLEST_MM <= slice_mm <= LARGEST_STEP_MM:
         return f"The file states slices {slice_mm:g} mm apart, which no scan of a head has: lengths stay in pixels."
     return None
+
+
+def along_normal(
+    sizes_mm: tuple[float, float, float], affine: NDArray[np.float64], warnings: list[str]
+) -> tuple[float, float, float] | None:
+    """Sizes with the distance of slices taken along their normal, or ``None`` where a slice has no right angles.
+
+    An affine may be sheared: slices shifted against each other are as far apart as their normal says, and less than a
+    step from one to the next is long. What was found goes to ``warnings``, in a sentence.
+
+    Args:
+        sizes_mm: lengths ``(slice, row, col)`` of the steps in millimeters.
+        affine: 4 x 4 whose first three columns are these steps.
+        warnings: what was said so far.
+    """
+    steps = np.asarray(affine[:3, :3], dtype=np.float64)
+    lengths = np.linalg.norm(steps, axis=0)
+    if not np.all(lengths > 0):
+        return sizes_mm
+    through, down, right = (steps / lengths).T
+    normal = np.cross(down, right)
+    sine = float(np.linalg.norm(normal))
+    if sine < LEAST_SINE:
+        warnings.append(
+            f"The file's rows and columns meet at {np.degrees(np.arcsin(min(1.0, sine))):.0f} degrees and not at a "
+            "right angle: lengths stay in pixels."
+        )
+        return None
+    share = float(abs(through @ normal)) / sine
+    if share < LEAST_SINE:
+        warnings.append(
+            "The file's slices are shifted against each other: they are "
+            f"{sizes_mm[0] * share:.3g} mm apart along their normal, and {sizes_mm[0]:.3g} mm from one to the next."
+        )
+    return sizes_mm[0] * share, sizes_mm[1], sizes_mm[2]
