@@ -11,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorlens.io.color import is_grey, luma
-from tumorlens.io.dicom_elements import functional_groups, pixel_spacing, text_of, vector_of
+from tumorlens.io.dicom_elements import functional_groups, number_of, pixel_spacing, text_of, vector_of
 from tumorlens.io.dicom_judgment import IN_COLOR, is_segmentation, judge, modality_of
 from tumorlens.io.dicom_pixels import check_grey, padding_of, rescaled, used_bits, without_padding
-from tumorlens.io.dicom_stacks import Placed, Stack, stacks_of
+from tumorlens.io.dicom_stacks import SAME_MM, SAME_TURN, Placed, Stack, stacks_of
 from tumorlens.io.frames import stored_frames
-from tumorlens.io.limits import check_memory, checked_pixels
+from tumorlens.io.limits import MAX_SIDE, check_memory, checked_pixels
 from tumorlens.io.planes import grid_of
 from tumorlens.io.plausible import implausible
 from tumorlens.io.request import ReadRequest
 from tumorlens.scan import Scan, Source
+
+WHOLE_STEPS = 0.05
+"""How far, in steps, the places of a segmentation may be from whole steps."""
 
 
 def read_frames(dataset: Any, frames: int, source: Source, request: ReadRequest, warnings: list[str]) -> Scan:
@@ -39,7 +42,8 @@ def read_frames(dataset: Any, frames: int, source: Source, request: ReadRequest,
     spacing = pixel_spacing(dataset if measures is None else measures, warnings)
     stack = None
     if segmentation:
-        members, stack = _places(dataset, frames)
+        between = None if measures is None else number_of(measures, "SpacingBetweenSlices", warnings)
+        members, stack = _places(dataset, frames, between, warnings)
     else:
         numbers, stack = _stack(dataset, frames, request, warnings)
         members = [[number] for number in numbers]
@@ -112,17 +116,49 @@ def _stack(dataset: Any, frames: int, request: ReadRequest, warnings: list[str])
     return list(stack.numbers), stack
 
 
-def _places(dataset: Any, frames: int) -> tuple[list[list[int]], Stack | None]:
-    """Frames of a segmentation by place: all segments at one place make one slice of the mask."""
+def _places(
+    dataset: Any, frames: int, slice_mm: float | None, warnings: list[str]
+) -> tuple[list[list[int]], Stack | None]:
+    """Frames of a segmentation by place: all segments at one place make one slice of the mask.
+
+    A segmentation may leave out slices in which nothing is marked (A.51.5.1): they are put back, empty.
+    """
     placed = _frames_placed(dataset, frames)
     if not placed:
         return [[number] for number in range(frames)], None
-    stacks = stacks_of(placed)
-    normal = np.cross(placed[0].orientation[:3], placed[0].orientation[3:])
-    members: dict[int, list[int]] = {}
-    for one in placed:
-        members.setdefault(round(float(one.position @ normal) / 0.01), []).append(one.number)
-    return [members[key] for key in sorted(members)], max(stacks, key=lambda stack: len(stack.numbers))
+    turn = placed[0].orientation
+    alike = [one for one in placed if np.abs(one.orientation - turn).max() <= SAME_TURN]
+    if len(alike) < len(placed):
+        warnings.append(f"{len(placed) - len(alike)} frame(s) lie in another orientation, and were left out.")
+    normal = np.cross(turn[:3], turn[3:])
+    members: dict[int, list[Placed]] = {}
+    for one in alike:
+        members.setdefault(round(float(one.position @ normal) / SAME_MM), []).append(one)
+    keys = sorted(members)
+    places = [members[key][0] for key in keys]
+    slices = [[one.number for one in members[key]] for key in keys]
+    for at, count in reversed(_left_out(np.array(keys) * SAME_MM, slice_mm)):
+        before, after = places[at], places[at + 1]
+        step = (after.position - before.position) / (count + 1)
+        places[at + 1 : at + 1] = [Placed(-1, before.position + (one + 1) * step, turn) for one in range(count)]
+        slices[at + 1 : at + 1] = [[] for _ in range(count)]
+    stack = stacks_of(places)[0]
+    warnings.extend(stack.doubts)
+    return slices, stack
+
+
+def _left_out(along: NDArray[np.float64], slice_mm: float | None) -> list[tuple[int, int]]:
+    """After which of the places slices were left out, and how many; none where the gaps are no whole steps."""
+    gaps = np.diff(along)
+    if not len(gaps):
+        return []
+    for step in (slice_mm, float(gaps.min())):
+        if step is None or step <= 0:
+            continue
+        counts = np.rint(gaps / step)
+        if (counts >= 1).all() and (np.abs(gaps / step - counts) <= WHOLE_STEPS).all() and counts.sum() < MAX_SIDE:
+            return [(at, int(count) - 1) for at, count in enumerate(counts) if count > 1]
+    return []
 
 
 def _pixels(
@@ -138,9 +174,11 @@ def _pixels(
             if text_of(dataset, "SegmentationType") == "FRACTIONAL"
             else 1
         )
-        return np.stack([np.max([frames[one] > top / 2 for one in ones], axis=0) for ones in members]).view(
-            np.uint8
-        ), False
+        mask = np.zeros((len(members), int(dataset.Rows), int(dataset.Columns)), dtype=np.uint8)
+        for place, numbers in enumerate(members):
+            for number in numbers:
+                mask[place] |= frames[number] > top / 2
+        return mask, False
     colored, slices = False, []
     for (number,) in members:
         frame = frames.pop(number)

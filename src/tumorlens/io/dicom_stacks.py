@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_SAME_MM = 0.01
-_SAME_TURN = 1e-3
+SAME_MM = 0.01
+SAME_TURN = 1e-3
 _IRREGULAR = 0.05
 
 Vector = NDArray[np.float64]
@@ -68,7 +68,7 @@ def stacks_of(frames: Sequence[Placed]) -> list[Stack]:
     groups: list[list[Placed]] = []
     for frame in frames:
         for group in groups:
-            if np.abs(group[0].orientation - frame.orientation).max() <= _SAME_TURN:
+            if np.abs(group[0].orientation - frame.orientation).max() <= SAME_TURN:
                 group.append(frame)
                 break
         else:
@@ -84,7 +84,7 @@ def _stacks(frames: list[Placed], doubts: tuple[str, ...]) -> list[Stack]:
     order = np.argsort(along, kind="stable")
     places: list[list[int]] = []
     for at in order.tolist():
-        if places and along[at] - along[places[-1][0]] <= _SAME_MM:
+        if places and along[at] - along[places[-1][0]] <= SAME_MM:
             places[-1].append(at)
         else:
             places.append([at])
