@@ -19,6 +19,7 @@ from tumorlens.inference.manifest import AreaInterval
 from tumorlens.inference.shipped import DEFAULT_CLASSIFIER, DEFAULT_SEGMENTER, shipped_model
 from tumorlens.io import encode_png
 from tumorlens.measurement import measure_mask
+from tumorlens.request import PLAIN, AnalysisRequest
 from tumorlens.scan import Scan
 from tumorlens.web import Settings, create_app
 
@@ -47,13 +48,13 @@ class BrightAnalyzer:
     def manifests(self) -> tuple[Manifest, ...]:
         return read_manifest(shipped_model(DEFAULT_CLASSIFIER)), read_manifest(shipped_model(DEFAULT_SEGMENTER))
 
-    def analyze_many(self, scans: Iterable[Scan], gate: bool = True) -> Iterator[Analysis | Failure]:
+    def analyze_many(self, scans: Iterable[Scan], request: AnalysisRequest = PLAIN) -> Iterator[Analysis | Failure]:
         given = list(scans)
         self.batches.append(len(given))
         assert self.gate.wait(30)
         if any(scan.pixels[0, 0] == POISON for scan in given):
             raise RuntimeError(UNFORESEEN)
-        yield from (self._answer(scan, gate) for scan in given)
+        yield from (self._answer(scan, request.gate) for scan in given)
 
     def _answer(self, scan: Scan, gate: bool) -> Analysis | Failure:
         if scan.pixels[0, 0] == POISON + 1:

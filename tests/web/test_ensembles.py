@@ -20,6 +20,7 @@ from tumorlens.inference.manifest import Manifest, Rule, read_manifest
 from tumorlens.inference.shipped import DEFAULT_SEGMENTER, weights_folder
 from tumorlens.io import encode_png
 from tumorlens.phantoms import demo_phantoms
+from tumorlens.request import AnalysisRequest
 
 pytestmark = pytest.mark.extra_train
 
@@ -86,7 +87,7 @@ def test_an_ensemble_serves_and_is_described(
 ) -> None:
     manifest = made_ensemble(tmp_path / "voted", rule, classes)
     pixels = np.rint(demo_phantoms()[1].pixels).clip(0, 255).astype(np.uint8)
-    expected = Analyzer(tmp_path / "voted" / "export", threads=1).analyze(pixels, gate=False)
+    expected = Analyzer(tmp_path / "voted" / "export", threads=1).analyze(pixels, AnalysisRequest(gate=False))
     asked: list[str] = []
 
     def ask(client: TestClient) -> None:
