@@ -9,8 +9,7 @@ if (($# < 2)); then
 fi
 data=$1 out=$2
 shift 2
-seeds=("${@:-0}")
-(($#)) || seeds=(0 1)
+(($#)) || set -- 0 1
 left="ms+more:OpenNeuro ds002748*+more:M4Raw*+more:MS*+more:Brain-Tumor-Progression*+brats:*/BraTS2021_0147*"
 short=(--set epochs=8 --set 'stages=[{from_epoch: 0, size: 96}, {from_epoch: 4, size: 128}]' --set 'preprocessing.size=[128, 128]')
 status=0
@@ -25,7 +24,7 @@ run() {
   if ((status == 130)); then exit 130; fi
 }
 
-for seed in "${seeds[@]}"; do
+for seed in "$@"; do
   run whole "$seed" "$left"
   run no-implants "$seed" "$left" --set synthesis.implant.probability=0
   run no-contrast-curves "$seed" "$left" --set synthesis.contrast.probability=0

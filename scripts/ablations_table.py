@@ -11,8 +11,8 @@ import argparse
 import csv
 from pathlib import Path
 
-from tumorlens.evaluation.detection import Detection, detection_figures, read_detections
-from tumorlens.evaluation.leave_out_report import shown
+from tumorlens.evaluation.detection import detection_figures, read_detections
+from tumorlens.evaluation.leave_out_report import interval_cells, shown
 from tumorlens.training.reader.leave_out import ANSWERS
 
 SHOWN = ("sensitivity", "specificity", "auroc", "sensitivity_at", "ece", "wrong_silent", "dice")
@@ -38,21 +38,15 @@ def main() -> None:
         figures = {look: detection_figures(part) for look, part in parts.items()}
         cells = [shown(figures["all"][key]) for key in SHOWN] + [shown(figures[BRATS]["auroc"])]
         print(f"| {name} | " + " | ".join(cells) + " |")
-        table += [[name, look, *_cells(figures[look], parts[look])] for look in parts]
+        for look, part in parts.items():
+            ends = [cell for key in SHOWN for cell in interval_cells(figures[look][key])]
+            table.append([name, look, str(len(part)), *ends])
     if given.csv is not None:
         with given.csv.open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            ends = ("", "_low", "_high")
-            writer.writerow(["training", "look", "slices", *(f"{key}{end}" for key in SHOWN for end in ends)])
+            heads = [f"{key}{end}" for key in SHOWN for end in ("", "_low", "_high")]
+            writer.writerow(["training", "look", "slices", *heads])
             writer.writerows(table)
-
-
-def _cells(figures: dict[str, object], rows: list[Detection]) -> list[str]:
-    cells = [str(len(rows))]
-    for key in SHOWN:
-        one = figures[key]
-        cells += ["", "", ""] if one is None else [f"{getattr(one, at):.4f}" for at in ("value", "low", "high")]
-    return cells
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from importlib import resources
 _STYLE = "page.css"
 
 
-def shared_style() -> str:
-    """The CSS that the pages have in common: colors, light and dark, type, cards and tables."""
-    return resources.files("tumorlens").joinpath(_STYLE).read_text(encoding="utf-8")
+def page_style(package: str, name: str) -> str:
+    """The CSS that pages have in common (colors, type, cards, tables), and after it a file of the page's own."""
+    files = (resources.files("tumorlens").joinpath(_STYLE), resources.files(package).joinpath(name))
+    return "".join(one.read_text(encoding="utf-8") for one in files)
 
 
 def html_document(

@@ -31,9 +31,9 @@ def test_the_mask_is_in_the_head_and_agrees_with_the_analytic_truth(seed: int, t
     assert truth is not None and phantom.mask.shape == phantom.pixels.shape == (size, size)
     assert not (phantom.mask & ~phantom.head).any()
     area, perimeter = truth.area_mm2 / spacing**2, truth.perimeter_mm / spacing
-    # Counting pixel centers errs by well under half a pixel per pixel of outline (small circles most, by 0.22 in the
+    # Counting pixel centers errs by a fifth of a pixel per pixel of outline, by one pixel more in a small circle (the
     # example), and by 2 % of a large tumor.
-    assert abs(phantom.mask.sum() - area) <= 0.4 * perimeter
+    assert abs(phantom.mask.sum() - area) <= 0.2 * perimeter + 1
     if area >= 500:
         assert phantom.mask.sum() == pytest.approx(area, rel=0.02)
     rows, cols = np.nonzero(phantom.mask)

@@ -13,7 +13,7 @@ from tumorlens._version import __version__
 from tumorlens.cli._demo_compare import NOTABLE_PERCENT, Measure, percent, title_of
 from tumorlens.labels import TumorClass
 from tumorlens.notice import NOTICE
-from tumorlens.shell import html_document, shared_style
+from tumorlens.shell import html_document, page_style
 
 if TYPE_CHECKING:
     from tumorlens.cli.demo import Case
@@ -47,8 +47,7 @@ def render_page(cases: Sequence[Case], manifests: Sequence[Manifest], loading_s:
         manifests: of the models that answered.
         loading_s: seconds that loading the models took.
     """
-    own = resources.files("tumorlens.cli")
-    template = Template(own.joinpath(TEMPLATE).read_text(encoding="utf-8"))
+    template = Template(resources.files("tumorlens.cli").joinpath(TEMPLATE).read_text(encoding="utf-8"))
     per_scan = sum(_seconds(case.analysis) for case in cases) / len(cases)
     timing = (
         f"On this machine the models loaded in {1000 * loading_s:.0f} ms, and a scan was read, let in, answered and "
@@ -64,7 +63,7 @@ def render_page(cases: Sequence[Case], manifests: Sequence[Manifest], loading_s:
         cases="\n".join(_case(case) for case in cases),
         models="\n".join(_model(one) for one in manifests),
     )
-    style = shared_style() + own.joinpath(STYLE).read_text(encoding="utf-8")
+    style = page_style("tumorlens.cli", STYLE)
     body = body.replace(" %", "\N{NO-BREAK SPACE}%")
     return html_document("tumorlens demo: four head phantoms", style, body, generator="tumorlens demo")
 

@@ -11,7 +11,7 @@ from string import Template
 from tumorlens._version import __version__
 from tumorlens.evaluation.plots import Plot
 from tumorlens.notice import NOTICE
-from tumorlens.shell import html_document, shared_style
+from tumorlens.shell import html_document, page_style
 
 TEMPLATE = "report_page.html"
 STYLE = "report_page.css"
@@ -27,8 +27,7 @@ def page(title: str, heading: str, lead: str, body: Sequence[str], foot: str = "
         body: sections, HTML.
         foot: plain text at the end.
     """
-    own = resources.files("tumorlens.evaluation")
-    made = Template(own.joinpath(TEMPLATE).read_text(encoding="utf-8")).substitute(
+    made = Template(resources.files("tumorlens.evaluation").joinpath(TEMPLATE).read_text(encoding="utf-8")).substitute(
         heading=escape(heading),
         lead=escape(lead),
         notice=escape(NOTICE),
@@ -36,7 +35,7 @@ def page(title: str, heading: str, lead: str, body: Sequence[str], foot: str = "
         foot=escape(foot),
         version=escape(__version__),
     )
-    style = shared_style() + own.joinpath(STYLE).read_text(encoding="utf-8")
+    style = page_style("tumorlens.evaluation", STYLE)
     return html_document(title, style, made.replace(" %", "\N{NO-BREAK SPACE}%"))
 
 

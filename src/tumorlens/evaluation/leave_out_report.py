@@ -58,7 +58,7 @@ def write_leave_out(
     for name, look, rows in by_look(answers):
         figures = detection_figures(rows)
         counts = _counts(rows)
-        cells = [cell for one in figures.values() for cell in _cells(one)]
+        cells = [cell for one in figures.values() for cell in interval_cells(one)]
         flagged = flagged_of_wrong(rows)
         writer.writerow([name, look, *counts, *cells, "" if flagged != flagged else f"{flagged:.3f}"])
         lines.append([f"{name}: {look}", *map(str, counts), *(shown(one) for one in figures.values())])
@@ -95,5 +95,6 @@ def _counts(rows: Sequence[Detection]) -> list[int]:
     return [len({one.person for one in rows}), tumors, len(rows) - tumors]
 
 
-def _cells(interval: Interval | None) -> list[str]:
+def interval_cells(interval: Interval | None) -> list[str]:
+    """Value, lower and upper end for a table as CSV; empty where there is none."""
     return ["", "", ""] if interval is None else [f"{one:.4f}" for one in (interval.value, interval.low, interval.high)]

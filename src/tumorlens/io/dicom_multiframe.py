@@ -14,7 +14,7 @@ from tumorlens.io.color import is_grey, luma
 from tumorlens.io.dicom_elements import functional_groups, number_of, pixel_spacing, text_of, vector_of
 from tumorlens.io.dicom_judgment import IN_COLOR, is_segmentation, judge, modality_of
 from tumorlens.io.dicom_pixels import check_grey, padding_of, rescaled, used_bits, without_padding
-from tumorlens.io.dicom_stacks import SAME_MM, SAME_TURN, Placed, Stack, stacks_of
+from tumorlens.io.dicom_stacks import Placed, Stack, by_orientation, by_place, normal_of, stacks_of
 from tumorlens.io.frames import stored_frames
 from tumorlens.io.limits import MAX_SIDE, check_memory, checked_pixels
 from tumorlens.io.planes import grid_of
@@ -126,21 +126,19 @@ def _places(
     placed = _frames_placed(dataset, frames)
     if not placed:
         return [[number] for number in range(frames)], None
-    turn = placed[0].orientation
-    alike = [one for one in placed if np.abs(one.orientation - turn).max() <= SAME_TURN]
+    alike = by_orientation(placed)[0]
     if len(alike) < len(placed):
         warnings.append(f"{len(placed) - len(alike)} frame(s) lie in another orientation, and were left out.")
-    normal = np.cross(turn[:3], turn[3:])
-    members: dict[int, list[Placed]] = {}
-    for one in alike:
-        members.setdefault(round(float(one.position @ normal) / SAME_MM), []).append(one)
-    keys = sorted(members)
-    places = [members[key][0] for key in keys]
-    slices = [[one.number for one in members[key]] for key in keys]
-    for at, count in reversed(_left_out(np.array(keys) * SAME_MM, slice_mm)):
+    normal = normal_of(alike[0])
+    members = by_place(alike, normal)
+    places = [ones[0] for ones in members]
+    slices = [[one.number for one in ones] for ones in members]
+    for at, count in reversed(_left_out(np.array([one.position @ normal for one in places]), slice_mm)):
         before, after = places[at], places[at + 1]
         step = (after.position - before.position) / (count + 1)
-        places[at + 1 : at + 1] = [Placed(-1, before.position + (one + 1) * step, turn) for one in range(count)]
+        places[at + 1 : at + 1] = [
+            Placed(-1, before.position + (one + 1) * step, before.orientation) for one in range(count)
+        ]
         slices[at + 1 : at + 1] = [[] for _ in range(count)]
     stack = stacks_of(places)[0]
     warnings.extend(stack.doubts)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SAME_MM = 0.01
-SAME_TURN = 1e-3
+_SAME_MM = 0.01
+_SAME_TURN = 1e-3
 _IRREGULAR = 0.05
 
 Vector = NDArray[np.float64]
@@ -65,31 +65,45 @@ def stacks_of(frames: Sequence[Placed]) -> list[Stack]:
 
     Several frames at each place (echoes, time points, b-values) become as many stacks, in the order of the frames.
     """
-    groups: list[list[Placed]] = []
-    for frame in frames:
-        for group in groups:
-            if np.abs(group[0].orientation - frame.orientation).max() <= SAME_TURN:
-                group.append(frame)
-                break
-        else:
-            groups.append([frame])
+    groups = by_orientation(frames)
     mixed = f"The frames lie in {len(groups)} orientations, and each is a stack of its own." if len(groups) > 1 else ""
     return [stack for group in groups for stack in _stacks(group, (mixed,) if mixed else ())]
 
 
-def _stacks(frames: list[Placed], doubts: tuple[str, ...]) -> list[Stack]:
-    normal = np.cross(frames[0].orientation[:3], frames[0].orientation[3:])
-    normal /= np.linalg.norm(normal)
+def by_orientation(frames: Sequence[Placed]) -> list[list[Placed]]:
+    """Frames that are parallel and turned alike, in the order of the first of each."""
+    groups: list[list[Placed]] = []
+    for frame in frames:
+        for group in groups:
+            if np.abs(group[0].orientation - frame.orientation).max() <= _SAME_TURN:
+                group.append(frame)
+                break
+        else:
+            groups.append([frame])
+    return groups
+
+
+def normal_of(frame: Placed) -> Vector:
+    """Unit normal of a frame."""
+    normal = np.cross(frame.orientation[:3], frame.orientation[3:])
+    return np.asarray(normal / np.linalg.norm(normal))
+
+
+def by_place(frames: Sequence[Placed], normal: Vector) -> list[list[Placed]]:
+    """Frames that lie at one place along the normal, from the lowest up; each place in the order of the frames."""
     along = np.array([frame.position @ normal for frame in frames])
-    order = np.argsort(along, kind="stable")
     places: list[list[int]] = []
-    for at in order.tolist():
-        if places and along[at] - along[places[-1][0]] <= SAME_MM:
+    for at in np.argsort(along, kind="stable").tolist():
+        if places and along[at] - along[places[-1][0]] <= _SAME_MM:
             places[-1].append(at)
         else:
             places.append([at])
-    for place in places:
-        place.sort()
+    return [[frames[at] for at in sorted(place)] for place in places]
+
+
+def _stacks(frames: list[Placed], doubts: tuple[str, ...]) -> list[Stack]:
+    normal = normal_of(frames[0])
+    places = by_place(frames, normal)
     counts = {len(place) for place in places}
     repeats = max(counts)
     if len(counts) > 1 and min(counts) == 1 and sum(len(place) > 1 for place in places) < len(places) / 2:
@@ -98,10 +112,7 @@ def _stacks(frames: list[Placed], doubts: tuple[str, ...]) -> list[Stack]:
         repeats = 1
     elif len(counts) > 1:
         doubts = (*doubts, "Some places hold fewer frames than others, so the volumes differ in their slices.")
-    return [
-        _stack([frames[place[rank]] for place in places if rank < len(place)], normal, doubts)
-        for rank in range(repeats)
-    ]
+    return [_stack([place[rank] for place in places if rank < len(place)], normal, doubts) for rank in range(repeats)]
 
 
 def _stack(frames: list[Placed], normal: Vector, doubts: tuple[str, ...]) -> Stack:

@@ -15,11 +15,11 @@ from tumorlens.errors import UnreadableFileError
 from tumorlens.io.decoding import guarded, hush
 from tumorlens.io.gzipped import GZIP_MAGIC, inflate, inflated_head
 from tumorlens.io.limits import check_memory, check_volume, checked_pixels
-from tumorlens.io.nifti_geometry import Geometry, geometry_of
+from tumorlens.io.nifti_geometry import geometry_of
 from tumorlens.io.planes import grid_of
-from tumorlens.io.plausible import along_normal, implausible
+from tumorlens.io.plausible import believed_mm
 from tumorlens.io.request import ANY, ReadRequest
-from tumorlens.scan import Grid, Scan, Source
+from tumorlens.scan import Scan, Source
 
 _FREE_TEXTS = ("data_type", "db_name", "descrip", "aux_file", "intent_name")
 
@@ -104,7 +104,7 @@ def _decode(data: bytes, source: Source, request: ReadRequest, voxels: bytes | N
     volume = _voxels(data if voxels is None else voxels, stored)
     grid = grid_of(stored.shape, geometry.affine, geometry.sizes_mm, geometry.codes, _bare(header))
     pixels = checked_pixels(grid.from_stored(volume), warnings)
-    spacing, slice_mm = _spacing(geometry, grid, pixels.shape, warnings)
+    spacing, slice_mm = believed_mm(geometry.sizes_mm, grid, pixels.shape, warnings)
     return Scan(
         pixels,
         spacing_mm=spacing,
@@ -181,25 +181,6 @@ def _voxels(data: bytes, stored: _Stored) -> NDArray[Any]:
     scaled *= np.float32(stored.slope)
     scaled += np.float32(stored.inter)
     return scaled
-
-
-def _spacing(
-    geometry: Geometry, grid: Grid, shape: tuple[int, ...], warnings: list[str]
-) -> tuple[tuple[float, float] | None, float | None]:
-    """``(row, col)`` spacing and distance of slices in millimeters, where the header states what a head can have."""
-    if geometry.sizes_mm is None:
-        return None, None
-    first, second, third = (geometry.sizes_mm[axis] for axis in grid.axes)
-    sizes = along_normal((first, second, third), grid.reading_affine, warnings)
-    if sizes is None:
-        return None, None
-    slice_mm, row, col = sizes
-    known = slice_mm if shape[0] > 1 else None
-    wrong = implausible((row, col), shape[1:], known)
-    if wrong is None:
-        return (row, col), known
-    warnings.append(wrong)
-    return None, None
 
 
 def _bare(header: Any) -> bytes:

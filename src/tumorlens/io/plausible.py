@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorlens.scan import Grid
+
 SMALLEST_MM, LARGEST_MM, LARGEST_STEP_MM = 0.1, 10.0, 50.0
 LARGEST_PICTURE_MM = 1000.0
 LEAST_SINE = 0.99
@@ -40,7 +42,7 @@ def implausible(spacing_mm: Sequence[float], shape: Sequence[int], slice_mm: flo
     return None
 
 
-def along_normal(
+def _along_normal(
     sizes_mm: tuple[float, float, float], affine: NDArray[np.float64], warnings: list[str]
 ) -> tuple[float, float, float] | None:
     """Sizes with the distance of slices taken along their normal, or ``None`` where a slice has no right angles.
@@ -73,3 +75,29 @@ def along_normal(
             f"{sizes_mm[0] * share:.3g} mm apart along their normal, and {sizes_mm[0]:.3g} mm from one to the next."
         )
     return sizes_mm[0] * share, sizes_mm[1], sizes_mm[2]
+
+
+def believed_mm(
+    sizes_mm: Sequence[float] | None, grid: Grid, shape: tuple[int, ...], warnings: list[str]
+) -> tuple[tuple[float, float] | None, float | None]:
+    """``(row, col)`` spacing and distance of slices in millimeters, where a file states what a head can have.
+
+    Args:
+        sizes_mm: of a voxel along the stored axes, or ``None`` where the file states none.
+        grid: how the file stores the volume.
+        shape: slices, rows and columns.
+        warnings: what was said so far; why nothing is believed goes there.
+    """
+    if sizes_mm is None:
+        return None, None
+    first, second, third = (sizes_mm[axis] for axis in grid.axes)
+    sizes = _along_normal((first, second, third), grid.reading_affine, warnings)
+    if sizes is None:
+        return None, None
+    slice_mm, row, col = sizes
+    known = slice_mm if shape[0] > 1 else None
+    wrong = implausible((row, col), shape[1:], known)
+    if wrong is None:
+        return (row, col), known
+    warnings.append(wrong)
+    return None, None

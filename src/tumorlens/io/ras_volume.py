@@ -14,7 +14,7 @@ from tumorlens.io.file_bytes import read_bytes
 from tumorlens.io.gzipped import GZIP_MAGIC, inflate
 from tumorlens.io.limits import checked_pixels
 from tumorlens.io.planes import grid_of
-from tumorlens.io.plausible import along_normal, implausible
+from tumorlens.io.plausible import believed_mm
 from tumorlens.scan import Scan, Source, SpacingSource
 
 
@@ -39,21 +39,15 @@ def scan_of(
     sizes = [float(one) for one in np.linalg.norm(affine[:3, :3], axis=0)]
     grid = grid_of(volume.shape, affine, sizes if stated else None)
     pixels = checked_pixels(grid.from_stored(volume), warnings)
-    first, second, third = (sizes[axis] for axis in grid.axes)
-    found = along_normal((first, second, third), grid.reading_affine, warnings) if stated else None
-    slice_mm, row, col = found or (first, second, third)
-    wrong = implausible((row, col), pixels.shape[1:], slice_mm if len(pixels) > 1 else None) if found else None
-    if wrong is not None:
-        warnings.append(wrong)
-    known = found is not None and wrong is None
+    spacing, slice_mm = believed_mm(sizes if stated else None, grid, pixels.shape, warnings)
     return Scan(
         pixels,
-        spacing_mm=(row, col) if known else None,
-        spacing_source=origin if known else "none",
+        spacing_mm=spacing,
+        spacing_source="none" if spacing is None else origin,
         affine=grid.reading_affine,
         source=source,
         warnings=tuple(warnings),
-        slice_mm=slice_mm if known and len(pixels) > 1 else None,
+        slice_mm=slice_mm,
         grid=grid,
     )
 

@@ -82,7 +82,7 @@ def _figure(image: NDArray[np.float32], maps: Maps, title: str) -> Figure:
     figure = Figure(figsize=(2.9 + 0.85 * columns, 0.75 + 0.95 * rows), layout="constrained")
     figure.suptitle(title, fontsize=11)
     figure.supxlabel(
-        f"Each map is scaled between its own lowest (dark) and highest value. {NOTICE}.", fontsize=7, color="0.4"
+        f"Each map is scaled between its own lowest (dark) and highest value. {NOTICE}", fontsize=7, color="0.4"
     )
     grid = figure.add_gridspec(rows, columns + 2, width_ratios=[1.6, 1.1, *([1] * columns)])
     first = figure.add_subplot(grid[0, 0])

@@ -20,7 +20,7 @@ from tumorlens.io import encode_png
 from tumorlens.measurement import measures
 from tumorlens.notice import NOTICE
 from tumorlens.scan import Scan
-from tumorlens.shell import html_document, shared_style
+from tumorlens.shell import html_document, page_style
 
 LARGEST_SIDE = 384
 JPEG_QUALITY = 82
@@ -31,9 +31,8 @@ def volume_page(analysis: Analysis) -> bytes:
     """The page, UTF-8: each slice that was read, its outline, how sure it is, and the lesions in a table."""
     whole = analysis.whole
     assert whole is not None
-    own = resources.files("tumorlens.writers")
-    template = Template(own.joinpath("volume_page.html").read_text("utf-8"))
-    style = shared_style() + own.joinpath("volume_page.css").read_text("utf-8")
+    template = Template(resources.files("tumorlens.writers").joinpath("volume_page.html").read_text("utf-8"))
+    style = page_style("tumorlens.writers", "volume_page.css")
     data = json.dumps(rounded(_data(analysis, whole)), separators=(",", ":")).replace("<", "\\u003c")
     name = analysis.scan.source.path or "volume"
     body = template.substitute(
